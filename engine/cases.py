@@ -1,0 +1,296 @@
+"""A request in memory: load → advance → save, inside the transaction of one verb.
+
+`Case` is what operations see as `call.instance`.  Saving writes the state blob and the projection
+(open tasks) together, guarded by the revision, so that two writers can never both win.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+
+from SpiffWorkflow.bpmn.exceptions import WorkflowTaskException
+from SpiffWorkflow.exceptions import SpiffWorkflowException
+from SpiffWorkflow.util.task import TaskState
+from sqlalchemy import Row, Table, insert, select, update
+
+from engine import codec, definitions, timer_events
+from engine.calendar import add_working_days
+from engine.dialect import Deployed, Node
+from engine.errors import Conflict, HallError, OperationFailed, Problem, not_found
+from engine.models import Instance, Task
+from engine.rehearsal import open_tasks
+from engine.runtime import SYSTEM, Actor, Runtime
+from engine.script import NotJson, ScriptEngine
+from engine.workflow import Workflow
+
+AUTO_STEPS_MAX = 10_000  # one verb may not run for ever
+_NO_WORKFLOW: Any = None
+
+_INSTANCE = cast(Table, Instance.__table__)
+_TASK = cast(Table, Task.__table__)
+_COLUMNS = tuple(c for c in _INSTANCE.c if c.name not in ("token", "updated_at"))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTask:
+    """A row of the open tasks of one request."""
+
+    id: int
+    spiff_id: str
+    node: str
+    node_name: str
+    kind: str
+    form: str | None
+    role: str
+    domain: str
+    assignee: str | None
+    assignee_name: str | None
+    created_at: datetime
+    due_at: datetime | None
+
+
+_OPEN_COLUMNS = tuple(_TASK.c[name] for name in OpenTask.__slots__)
+
+
+@dataclass(slots=True)
+class Case:
+    """One loaded request."""
+
+    id: int
+    no: str
+    key: str
+    name: str
+    deployed: Deployed
+    status: str
+    label: str
+    path: list[str]
+    progress: str
+    deciders: dict[str, list[str]]
+    summary: str
+    scope: str
+    scope_name: str
+    branch: str
+    starter_id: str
+    starter_name: str
+    revision: int
+    started_at: datetime
+    due_at: datetime | None
+    ended_at: datetime | None
+    in_flight: str | None
+    timer_failures: int = 0
+    stored: bytes = b""
+    workflow: Workflow = _NO_WORKFLOW
+    open: list[OpenTask] = field(default_factory=list)
+    automatic: list[dict[str, str]] = field(default_factory=list)  # steps run by this verb
+
+    @property
+    def running(self) -> bool:
+        return self.ended_at is None
+
+    def domain_of(self, node: Node) -> str:
+        """Where the step is worked: by the applicant's own scope, or by the branch in charge."""
+        same = node.role == self.deployed.first.role
+        return self.scope if same else f"branch:{self.branch}"
+
+
+def load(rt: Runtime, *, no: str | None = None, case_id: int | None = None) -> Case:
+    """Load and lock one request with its open tasks; the workflow itself is unpacked on demand."""
+    which = _INSTANCE.c.no == no if no is not None else _INSTANCE.c.id == case_id
+    row = rt.session.execute(select(*_COLUMNS).where(which).with_for_update()).one_or_none()
+    if row is None:
+        raise not_found()
+    return from_row(rt, row)
+
+
+def from_row(rt: Runtime, row: Row[Any]) -> Case:
+    values = row._asdict()
+    definition_id, stored = values.pop("definition_id"), values.pop("state")
+    values.pop("next_timer_at")
+    case = Case(deployed=definitions.load(rt, definition_id), stored=stored, **values)
+    case.open = open_rows(rt, case.id)
+    return case
+
+
+def open_rows(rt: Runtime, case_id: int) -> list[OpenTask]:
+    query = select(*_OPEN_COLUMNS).where(_TASK.c.instance_id == case_id, _TASK.c.status == "open")
+    return [OpenTask(*row) for row in rt.session.execute(query.order_by(_TASK.c.id))]
+
+
+def unpack(rt: Runtime, case: Case, actor: Actor = SYSTEM) -> Workflow:
+    """Decode the workflow and bind it to this runtime."""
+    engine = ScriptEngine(rt, case, actor)
+    deployed = case.deployed
+    case.workflow = codec.loads(case.stored, deployed.spec, deployed.subspecs, engine)
+    return case.workflow
+
+
+def create(rt: Runtime, case: Case, actor: Actor, data: dict[str, Any]) -> None:
+    """Give a new case its workflow, run up to the first human step."""
+    engine = ScriptEngine(rt, case, actor)
+    case.workflow = Workflow(case.deployed.spec, case.deployed.subspecs, script_engine=engine)
+    case.workflow.task_tree.data.update(data)
+    advance(case)
+
+
+def spiff_task(case: Case, task: OpenTask) -> Any:
+    """The token behind an open task row."""
+    for each in open_tasks(case.workflow):
+        if each.id.hex == task.spiff_id:
+            return each
+    raise Conflict(Problem("task.gone", "该步骤已经办理，页面已更新，请查看最新进度。"))
+
+
+def advance(case: Case) -> None:
+    """Run everything that needs no human; what an operation refuses surfaces as it was said."""
+    steps = 0
+
+    def note(task: Any) -> None:
+        nonlocal steps
+        steps += 1
+        if steps > AUTO_STEPS_MAX:
+            raise OperationFailed(Problem("loop.endless", "流程在自动步骤中循环不止，已停止办理。"))
+        node = case.deployed.nodes.get(task.task_spec.name)
+        if node is not None:
+            case.automatic.append({"node": node.id, "name": node.name})
+
+    try:
+        case.workflow.do_engine_steps(did_complete_task=note)
+    except HallError:
+        raise
+    except (SpiffWorkflowException, NotJson) as error:
+        raise _failed(case, error) from error
+
+
+def _failed(case: Case, error: Exception) -> HallError:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, HallError):
+            return cause
+        cause = getattr(cause, "exception", None) or cause.__cause__
+    task = error.task if isinstance(error, WorkflowTaskException) else None
+    name = task.task_spec.bpmn_name if task is not None else case.name
+    text = f"自动步骤“{name}”没有成功，业务停留在原处，请联系中心管理员处理。"
+    return OperationFailed(Problem("step.failed", text))
+
+
+def save(rt: Runtime, case: Case) -> None:
+    """Write state and projection as the next revision; the caller has appended the history row."""
+    before = case.revision - 1
+    _settle(rt, case)
+    _sync_tasks(rt, case)
+    now = rt.clock()
+    result = rt.session.execute(
+        update(_INSTANCE)
+        .where(_INSTANCE.c.id == case.id, _INSTANCE.c.revision == before)
+        .values(
+            status=case.status,
+            label=case.label,
+            path=case.path,
+            progress=progress(case),
+            deciders=case.deciders,
+            summary=case.summary,
+            revision=case.revision,
+            state=codec.dumps(case.workflow),
+            updated_at=now,
+            ended_at=case.ended_at,
+            in_flight=case.in_flight,
+            next_timer_at=timer_events.next_due(case.workflow) if case.running else None,
+            timer_failures=case.timer_failures,
+        )
+    )
+    if result.rowcount != 1:  # type: ignore[attr-defined]
+        raise Conflict(Problem("request.stale", "该业务刚刚被他人办理，请刷新页面后再操作。"))
+
+
+def _settle(rt: Runtime, case: Case) -> None:
+    """Status and label follow from where the tokens stand."""
+    if case.running and case.workflow.completed:
+        case.status = _outcome(case)
+        case.label = "已办结" if case.status == "completed" else "不予办理"
+        case.ended_at = rt.clock()
+    if not case.running:
+        case.in_flight = None
+        return
+    ready = open_tasks(case.workflow)
+    if ready and case.status == "running":
+        node = case.deployed.nodes.get(ready[0].task_spec.name)
+        case.label = node.label if node is not None else "办理中"
+
+
+def _outcome(case: Case) -> str:
+    for task in case.workflow.tasks.values():
+        if task._state == TaskState.COMPLETED and task.task_spec.name in case.deployed.outcomes:
+            outcome = case.deployed.outcomes[task.task_spec.name]
+            if outcome != "completed":
+                return outcome
+    return "completed"
+
+
+def _sync_tasks(rt: Runtime, case: Case) -> None:
+    """Open task rows = human steps with a token."""
+    now = rt.clock()
+    ready = {task.id.hex: task for task in open_tasks(case.workflow)} if case.running else {}
+    known = {task.spiff_id for task in case.open}
+    gone = [task.id for task in case.open if task.spiff_id not in ready]
+    if gone:
+        rt.session.execute(
+            update(_TASK)
+            .where(_TASK.c.id.in_(gone), _TASK.c.status == "open")
+            .values(status="cancelled", completed_at=now)
+        )
+    for spiff_id, task in ready.items():
+        if spiff_id not in known:
+            _open_task(rt, case, spiff_id, task)
+
+
+def _open_task(rt: Runtime, case: Case, spiff_id: str, task: Any) -> None:
+    node = case.deployed.nodes[task.task_spec.name]
+    now = rt.clock()
+    assignee, assignee_name = _assignee(case, node)
+    visits = select(_TASK.c.id).where(_TASK.c.instance_id == case.id, _TASK.c.spiff_id == spiff_id)
+    days = node.props.get("due_working_days")
+    rt.session.execute(
+        insert(_TASK).values(
+            instance_id=case.id,
+            spiff_id=spiff_id,
+            visit=1 + len(rt.session.execute(visits).all()),
+            node=node.id,
+            node_name=node.name,
+            kind=node.kind,
+            form=node.form,
+            role=node.role,
+            domain=case.domain_of(node),
+            status="open",
+            assignee=assignee,
+            assignee_name=assignee_name,
+            created_at=now,
+            due_at=add_working_days(rt.calendar, now, int(days)) if days else case.due_at,
+        )
+    )
+
+
+def _assignee(case: Case, node: Node) -> tuple[str | None, str | None]:
+    """A form goes back to the applicant, a returned request to the reviewer who returned it."""
+    if node.kind == "form":
+        return case.starter_id, case.starter_name
+    last = case.deciders.get(node.id)
+    if last is not None and last[2] == "return":
+        return last[0], last[1]
+    return None, None
+
+
+def progress(case: Case) -> str:
+    """One letter a step along the foretold path: d done, c current, x returned to, - ahead."""
+    if not case.running:
+        return "d" * len(case.path)
+    here = {task.task_spec.name for task in open_tasks(case.workflow)}
+    letters, passed = [], False
+    for node in case.path:
+        if node in here:
+            letters.append("x" if case.status == "returned" else "c")
+            passed = True
+        else:
+            letters.append("-" if passed else "d")
+    return "".join(letters)

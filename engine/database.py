@@ -1,0 +1,66 @@
+"""One write transaction, the same on SQLite and PostgreSQL.
+
+SQLite takes its write lock at BEGIN IMMEDIATE, so that two verbs never deadlock half-way;
+PostgreSQL locks the row of the request (`SELECT … FOR UPDATE`).  Readers never wait on either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.orm import Session
+
+BUSY_TIMEOUT_MS = 15_000
+
+
+def configure(engine: Engine, *, synchronous: str = "NORMAL") -> Engine:
+    """Prepare a SQLAlchemy engine for the hall; call once per engine.
+
+    `synchronous`: SQLite only, NORMAL (survives a crash of the process) or FULL (of the machine).
+    """
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_connect(synchronous))
+        event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _sqlite_connect(synchronous: str) -> Any:
+    assert synchronous in ("NORMAL", "FULL")
+
+    def connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            f"synchronous={synchronous}",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return connect
+
+
+def _sqlite_begin(connection: Any) -> None:
+    writing = connection.get_execution_options().get("hall_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+@contextmanager
+def transaction(session: Session) -> Iterator[Session]:
+    """The transaction of one verb: commits at the end, rolls back on any error.
+
+    Whatever the session had only read before is let go first: a verb decides on fresh rows.
+    """
+    session.rollback()
+    session.connection(execution_options={"hall_write": True})
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise

@@ -1,0 +1,150 @@
+"""House rules for a diagram, checked at deploy: every finding names an element and how to mend it.
+
+The parser has already refused what cannot run at all; these rules refuse what would run and then
+leave people stuck: a step without a lane, a review that can be refused with no way drawn for it, a
+dead end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lxml import etree
+
+from engine import operations
+from engine.dialect import BPMN, NS, REVIEW_VERBS, Deployed, Node, parse, read_xml
+from engine.errors import BadDefinition, Problem
+from engine.script import compiled
+
+PROCESS_PROPS = frozenset({"due_working_days", "in_flight", "withdraw", "icon", "group"})
+NODE_PROPS = frozenset({"form", "verbs", "label", "due_working_days", "irreversible"})
+WITHDRAW = ("never", "until_claimed", "until_decided")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    file: str
+    element: str
+    text: str
+
+
+def check(deployed: Deployed, files: dict[str, bytes]) -> list[Problem]:
+    """Everything that is wrong with a parsed diagram; empty when it may be deployed."""
+    roots = [read_xml(name, data) for name, data in files.items() if name.endswith(".bpmn")]
+    problems = [*_process(deployed)]
+    for node in deployed.nodes.values():
+        problems += _node(deployed, node)
+    for root in roots:
+        problems += [*_expressions(root), *_dead_ends(root)]
+    return problems
+
+
+def check_folder(folder: Path) -> list[Finding]:
+    """Lint every process folder below `folder` with every centre's tables laid over it."""
+    findings: list[Finding] = []
+    for key, name, files in service_files(folder):
+        try:
+            problems = check(parse(key, files), files)
+        except BadDefinition as error:
+            problems = list(error.problems)
+        findings += [Finding(name, each.field or "", each.text) for each in problems]
+    return findings
+
+
+def service_files(
+    folder: Path, centre: str | None = None
+) -> Iterator[tuple[str, str, dict[str, bytes]]]:
+    """(key, where, files) of each process; a centre's file replaces the general one."""
+    centres = folder / "centers"
+    names = [centre] if centre else sorted(p.name for p in centres.glob("*") if p.is_dir())
+    for process in sorted(p for p in folder.iterdir() if p.is_dir() and p.name != "centers"):
+        for name in names:
+            files = {p.name: p.read_bytes() for p in sorted(process.glob("*.[bd][pm][mn]*"))}
+            for own in sorted((centres / name / process.name).glob("*.[bd][pm][mn]*")):
+                files[own.name] = own.read_bytes()
+            if any(file.endswith(".bpmn") for file in files):
+                yield process.name, f"{process.name} ({name})", files
+
+
+def _process(deployed: Deployed) -> Iterator[Problem]:
+    for name in deployed.props.keys() - PROCESS_PROPS:
+        yield Problem("prop.unknown", f"流程属性“{name}”不认识，请删除或改正拼写。", deployed.key)
+    days = deployed.props.get("due_working_days", "1")
+    if not days.isdigit() or not 0 < int(days) <= 365:
+        yield Problem("prop.due", "办结期限应为 1 到 365 的工作日数。", deployed.key)
+    if deployed.props.get("in_flight", "scope") != "scope":
+        yield Problem("prop.in_flight", "属性 in_flight 只能是 scope。", deployed.key)
+    if deployed.props.get("withdraw", "never") not in WITHDRAW:
+        yield Problem(
+            "prop.withdraw", f"属性 withdraw 只能是 {'、'.join(WITHDRAW)}。", deployed.key
+        )
+    if not any(node.kind == "form" for node in deployed.nodes.values()):
+        yield Problem("form.none", "没有填写步骤：请给第一个用户任务设置表单。", deployed.key)
+    for end, outcome in deployed.outcomes.items():
+        if outcome not in ("completed", "refused"):
+            yield Problem("end.outcome", "结束事件的 outcome 只能是 completed 或 refused。", end)
+
+
+def _node(deployed: Deployed, node: Node) -> Iterator[Problem]:
+    name = node.name
+    if node.human and not node.role:
+        yield Problem("node.lane", f"“{name}”不在任何泳道中，请把它放进办理岗位的泳道。", node.id)
+    for prop in node.props.keys() - NODE_PROPS:
+        yield Problem("prop.unknown", f"“{name}”的属性“{prop}”不认识，请删除或改正。", node.id)
+    if node.operation is not None and not operations.known(node.operation):
+        yield Problem("node.operation", f"“{name}”调用的操作“{node.operation}”不存在。", node.id)
+    if node.operation is not None and node.operation in deployed.nodes:
+        yield Problem("node.operation", f"“{name}”的操作与步骤 id 同名，请改名。", node.id)
+    if node.kind != "review":
+        return
+    for verb in node.verbs - REVIEW_VERBS:
+        yield Problem("node.verbs", f"“{name}”的 verbs 中“{verb}”不认识。", node.id)
+    if "refuse" in node.verbs and not _handles_refusal(deployed, node):
+        yield Problem(
+            "node.refuse",
+            f'“{name}”可以驳回，但后面的网关没有 decision == "refuse" 的出口：'
+            "请画出驳回的去向，或把 verbs 设为 approve,return。",
+            node.id,
+        )
+
+
+def _handles_refusal(deployed: Deployed, node: Node) -> bool:
+    targets = [flow.target for flow in deployed.flows if flow.source == node.id]
+    flows = [flow.id for flow in deployed.flows if flow.source in targets]
+    root = etree.fromstring(deployed.bpmn.encode())
+    for flow in root.iter(f"{{{BPMN}}}sequenceFlow"):
+        condition = flow.findtext("bpmn:conditionExpression", "", NS) or ""
+        if flow.get("id") in flows and "decision" in condition and "refuse" in condition:
+            return True
+    return False
+
+
+def _expressions(root: etree._Element) -> Iterator[Problem]:
+    for element in root.iter(f"{{{BPMN}}}conditionExpression", f"{{{BPMN}}}script"):
+        mode: Literal["eval", "exec"] = "exec" if element.tag.endswith("script") else "eval"
+        owner = element.getparent()
+        assert owner is not None
+        try:
+            compiled((element.text or "").strip(), mode)
+        except SyntaxError as error:
+            reason = str(error.msg if not isinstance(error.msg, tuple) else error.msg[0])
+            label = owner.get("name") or owner.get("id")
+            text = f"“{label}”的表达式“{(element.text or '').strip()[:60]}”不能用：{reason}"
+            yield Problem("expression", text, owner.get("id"))
+
+
+def _dead_ends(root: etree._Element) -> Iterator[Problem]:
+    for process in root.iter(f"{{{BPMN}}}process"):
+        sources = {flow.get("sourceRef") for flow in process.iter(f"{{{BPMN}}}sequenceFlow")}
+        for element in process.iter():
+            tag = etree.QName(element).localname if isinstance(element.tag, str) else ""
+            flowing = tag.endswith(("Task", "task", "Gateway", "startEvent", "CatchEvent"))
+            if flowing and element.get("id") not in sources:
+                label = re.sub(r"\s+", "", element.get("name") or "") or element.get("id")
+                yield Problem(
+                    "dead_end", f"“{label}”没有出口，请连到下一步或结束事件。", element.get("id")
+                )

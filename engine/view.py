@@ -1,0 +1,197 @@
+"""One request as its page shows it to one actor: state, diagram, history, what may be done.
+
+Everything here is read-only; the verbs come from the same `permissions.may` that executes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from SpiffWorkflow.util.task import TaskState
+from sqlalchemy import select
+
+from engine import cases, decisions, history, permissions, rehearsal
+from engine.cases import Case, OpenTask
+from engine.decisions import Target
+from engine.dialect import Node
+from engine.errors import not_found
+from engine.models import History, Instance
+from engine.runtime import Actor, Runtime
+
+TONES = {
+    "running": "doing",
+    "returned": "stop",
+    "completed": "done",
+    "refused": "stop",
+    "withdrawn": "idle",
+    "ended": "idle",
+}
+FINISHED = (TaskState.COMPLETED,)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of 办理记录."""
+
+    seq: int
+    at: datetime
+    actor_name: str
+    actor_title: str
+    verb: str
+    verb_label: str
+    node: str | None
+    node_name: str | None
+    opinion: str | None
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """A request for one pair of eyes."""
+
+    no: str
+    key: str
+    name: str
+    version: int
+    status: str
+    label: str
+    tone: str
+    summary: str
+    scope: str
+    scope_name: str
+    branch: str
+    starter_id: str
+    starter_name: str
+    started_at: datetime
+    due_at: datetime | None
+    ended_at: datetime | None
+    progress: str
+    data: dict[str, Any]
+    bpmn: str
+    marks: dict[str, str]  # element id → done | current | next
+    tasks: list[OpenTask]
+    history: list[Entry]
+    ahead: list[Node]
+    task: OpenTask | None  # the open step this actor stands before
+    verbs: frozenset[str]
+    targets: list[Target]
+    revision: int
+
+
+def view(rt: Runtime, actor: Actor, no: str) -> RequestView:
+    """The request with this number; NotFound when there is none or it is not theirs to see."""
+    columns = [c for c in Instance.__table__.c if c.name not in ("token", "updated_at")]
+    row = rt.session.execute(select(*columns).where(Instance.no == no)).one_or_none()
+    if row is None or not permissions.may_see(actor, row.scope, row.branch, row.starter_id):
+        raise not_found()
+    case = cases.from_row(rt, row)
+    cases.unpack(rt, case)
+    task = _mine(actor, case)
+    verbs = permissions.verbs_of(actor, case, task)
+    ahead = rehearsal.from_state(case.deployed, rt, case.stored) if case.running else ()
+    returning = task is not None and "return" in verbs
+    return RequestView(
+        no=case.no,
+        key=case.key,
+        name=case.name,
+        version=case.deployed.version,
+        status=case.status,
+        label=case.label,
+        tone=TONES[case.status],
+        summary=case.summary,
+        scope=case.scope,
+        scope_name=case.scope_name,
+        branch=case.branch,
+        starter_id=case.starter_id,
+        starter_name=case.starter_name,
+        started_at=case.started_at,
+        due_at=case.due_at,
+        ended_at=case.ended_at,
+        progress=case.progress,
+        data=_data(case),
+        bpmn=case.deployed.bpmn,
+        marks=marks(case),
+        tasks=case.open,
+        history=entries(rt, case.id),
+        ahead=list(ahead),
+        task=task,
+        verbs=verbs,
+        targets=decisions.returnable(case, task) if returning and task else [],
+        revision=case.revision,
+    )
+
+
+def entries(rt: Runtime, case_id: int) -> list[Entry]:
+    """The history, newest first."""
+    query = select(History).where(History.instance_id == case_id).order_by(History.seq.desc())
+    return [
+        Entry(
+            seq=row.seq,
+            at=row.at,
+            actor_name=row.actor_name,
+            actor_title=row.actor_title,
+            verb=row.verb,
+            verb_label=history.LABELS[row.verb],
+            node=row.node,
+            node_name=row.node_name,
+            opinion=row.opinion,
+            detail=row.detail,
+        )
+        for row in rt.session.scalars(query)
+    ]
+
+
+def marks(case: Case) -> dict[str, str]:
+    """Done, current and coming elements of the diagram, sequence flows included."""
+    ids = set(case.deployed.nodes) | {
+        end for f in case.deployed.flows for end in (f.source, f.target)
+    }
+    found = dict.fromkeys(ids, "next")
+    edges: set[tuple[str, str]] = set()
+    for task in case.workflow.everything():
+        name = task.task_spec.name
+        if name not in ids:
+            continue
+        if task._state == TaskState.COMPLETED:
+            found[name] = "done" if found[name] != "current" else "current"
+        elif task._state in (TaskState.READY, TaskState.STARTED) and case.running:
+            found[name] = "current"
+        else:
+            continue
+        source = _drawn_parent(task, ids)
+        if source is not None:
+            edges.add((source, name))
+    for flow in case.deployed.flows:
+        found[flow.id] = "done" if (flow.source, flow.target) in edges else "next"
+    return found
+
+
+def _drawn_parent(task: Any, ids: set[str]) -> str | None:
+    """The nearest ancestor that is drawn: the library puts helpers of its own in between."""
+    parent = task.parent
+    while parent is not None and parent.task_spec.name not in ids:
+        parent = parent.parent
+    return None if parent is None else str(parent.task_spec.name)
+
+
+def _data(case: Case) -> dict[str, Any]:
+    """What the request knows: the data at the open step, or at its end."""
+    tokens = rehearsal.open_tasks(case.workflow)
+    if tokens:
+        data: dict[str, Any] = tokens[0].data
+        return data
+    last = case.workflow.last_task
+    return case.workflow.data or (last.data if last is not None else {})
+
+
+def _mine(actor: Actor, case: Case) -> OpenTask | None:
+    """The open step this actor works on or could take, else one he may only look at."""
+    for task in case.open:
+        if task.assignee == actor.id:
+            return task
+    for task in case.open:
+        if actor.holds(task.role, task.domain):
+            return task
+    return None
