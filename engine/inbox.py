@@ -26,13 +26,14 @@ SEARCH_CHARS_MAX = 60
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # sorts steps without a deadline last
 
 _DUE = func.coalesce(Task.due_at, NEVER, type_=UtcDateTime())
+Rows = Select[*tuple[Any, ...]]
 _NONE_TASK, _NONE_REQUEST = TaskFilter(), RequestFilter()
 
 
 def counts(rt: Runtime, actor: Actor) -> dict[str, int]:
     """How many rows each box holds; 消息 counts the unread."""
 
-    def count(query: Select[Any]) -> int:
+    def count(query: Rows) -> int:
         return int(rt.session.scalar(select(func.count()).select_from(query.subquery())) or 0)
 
     return {
@@ -176,7 +177,7 @@ def search(rt: Runtime, actor: Actor, q: str, limit: int = 20) -> list[RequestRo
     return [_request_row(each) for each in rt.session.scalars(query.limit(_page_size(limit)))]
 
 
-def _todo(actor: Actor) -> Select[Any]:
+def _todo(actor: Actor) -> Rows:
     """Open steps that are this actor's, or in a pool this actor may take from."""
     other = aliased(Task)
     decided_before = exists().where(
@@ -189,7 +190,7 @@ def _todo(actor: Actor) -> Select[Any]:
     takeable = and_(
         Task.assignee.is_(None), posted, Instance.starter_id != actor.id, ~decided_before
     )
-    query: Select[Any] = (
+    query: Rows = (
         select(Task, Instance)
         .join(Instance, Instance.id == Task.instance_id)
         .where(
@@ -214,7 +215,7 @@ def _at_posts(actor: Actor) -> ColumnElement[bool]:
     return or_(*conditions) if conditions else false()
 
 
-def _done(actor: Actor) -> Select[Any]:
+def _done(actor: Actor) -> Rows:
     """The actor's last decided step of each request; a filing counts once the request has ended."""
     later = aliased(Task)
     newer = exists().where(
@@ -223,7 +224,7 @@ def _done(actor: Actor) -> Select[Any]:
         later.status == "done",
         later.id > Task.id,
     )
-    query: Select[Any] = (
+    query: Rows = (
         select(Task, Instance)
         .join(Instance, Instance.id == Task.instance_id)
         .where(
@@ -236,12 +237,12 @@ def _done(actor: Actor) -> Select[Any]:
     return query
 
 
-def _messages(actor: Actor, *, read: bool) -> Select[Any]:
+def _messages(actor: Actor, *, read: bool) -> Rows:
     state = Message.read_at.is_not(None) if read else Message.read_at.is_(None)
     return select(Message).where(Message.recipient == actor.id, Message.deleted_at.is_(None), state)
 
 
-def _filtered(rt: Runtime, actor: Actor, query: Select[Any], flt: TaskFilter) -> Select[Any]:
+def _filtered(rt: Runtime, actor: Actor, query: Rows, flt: TaskFilter) -> Rows:
     if flt.who == "mine":
         query = query.where(Task.assignee == actor.id)
     elif flt.who == "pool":
@@ -251,7 +252,7 @@ def _filtered(rt: Runtime, actor: Actor, query: Select[Any], flt: TaskFilter) ->
     return _narrowed(query, flt)
 
 
-def _narrowed(query: Select[Any], flt: TaskFilter) -> Select[Any]:
+def _narrowed(query: Rows, flt: TaskFilter) -> Rows:
     if flt.key:
         query = query.where(Instance.key == flt.key)
     if flt.branch:
@@ -284,7 +285,7 @@ def _like(column: Any, words: str) -> ColumnElement[bool]:
     return found
 
 
-def _task_page(rt: Runtime, query: Select[Any], limit: int, cursor: Any) -> Page[TaskRow]:
+def _task_page(rt: Runtime, query: Rows, limit: int, cursor: Any) -> Page[TaskRow]:
     returned = select(History).where(
         History.instance_id == Task.instance_id, History.verb.in_(("return", "refuse"))
     )

@@ -1,0 +1,53 @@
+# The commands of the hall.  `make help` lists them.
+CENTER ?= qiandongnan
+HOST ?=
+PORT ?=
+JOBS ?= 2
+PY := .venv/bin/python
+HALL := $(PY) -m webapp.cli
+export PYTHONDONTWRITEBYTECODE ?=
+
+.PHONY: help demo reset-demo test check real migration lock bench-engine clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
+
+demo: ## the demonstration on http://127.0.0.1:8000 (CENTER=xizang HOST= PORT= to change)
+	@deploy/setup.sh base
+	@exec $(HALL) demo --center "$(CENTER)" $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
+
+reset-demo: ## throw the demonstration's data away and start over
+	@deploy/setup.sh base
+	@$(HALL) reset-demo --center "$(CENTER)"
+	@exec $(HALL) demo --center "$(CENTER)" $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
+
+test: ## set up what the tests need, and run all of them (ARGS= for pytest)
+	@deploy/setup.sh test
+	@$(PY) -m pytest -n $(JOBS) --dist loadscope $(ARGS)
+
+check: ## style, types, architecture, templates, diagrams
+	@deploy/setup.sh dev
+	@deploy/check.sh
+
+real: ## PostgreSQL, Redis, gunicorn, RQ workers and scheduler on this machine
+	@deploy/setup.sh real
+	@exec $(PY) -m deploy.real
+
+migration: ## write a migration from what the models say: make migration m="add holidays"
+	@deploy/setup.sh dev
+	@test -n "$(m)" || { echo '✗ 请写明内容：make migration m="…"' >&2; exit 1; }
+	@$(HALL) migration "$(m)"
+
+bench-engine: ## what one durable step costs, against the floor
+	@deploy/setup.sh test
+	@$(PY) -m tests.bench.engine
+
+lock: ## pin every dependency again, on purpose (needs uv)
+	@for name in base dev node; do \
+	  uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url \
+	    --python-version 3.11 --custom-compile-command "make lock" \
+	    -o requirements/$$name.txt requirements/$$name.in || exit 1; done
+
+clean: ## remove what was built; data in var/ stays
+	@rm -rf .venv webapp/static/vendor webapp/assets/node_modules .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""Running the hall for real: private servers for trying it, systemd units and an nginx example."""

@@ -1,0 +1,1 @@
+"""缴存单位: what the fund knows of a unit, and how that record changes."""

@@ -1,0 +1,104 @@
+"""The app factory: opens the rooms below, wires the extensions, hangs up the blueprints.
+
+Adding a page means adding a module with a `bp` to BLUEPRINTS; a new *service* needs nothing here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from engine.database import configure
+from webapp import compression, errors, format, frame, observability, security
+from webapp.rooms import calendar_of, center_of, register_handlers
+from webapp.runtime import House, db
+from webapp.settings import Settings, load
+from webapp.signin import login_manager
+
+BLUEPRINTS = (
+    "webapp.observability",
+    "webapp.signin",
+    "webapp.home",
+    "webapp.inboxes",
+    "webapp.pages",
+    "webapp.demo",
+    "webapp.services",
+    "webapp.requests",
+    "webapp.review",
+    "webapp.materials",
+    "webapp.receipts",
+)
+FORM_ROOM_BYTES = 1024 * 1024  # fields and multipart borders around the largest allowed file
+OWN_HOSTS = ("127.0.0.1", "localhost")  # health checks come by these names
+COOKIE_LIFE = timedelta(hours=12)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(
+    settings: Settings | None = None, *, clock: Callable[[], datetime] = utc_now
+) -> Flask:
+    """Builds the app and opens no connection, so that gunicorn may fork after it."""
+    settings = settings or load()
+    register_handlers()
+    app = Flask(__name__)
+    _configure(app, settings)
+    db.init_app(app)
+    with app.app_context():
+        engine = configure(db.engine)
+    center = center_of(settings)
+    house = House(
+        settings=settings, center=center, clock=clock, calendar=calendar_of(engine, center)
+    )
+    app.extensions["hall"] = house
+    observability.observe(app)
+    security.init(app)
+    security.limiter.init_app(app)
+    login_manager.init_app(app)
+    errors.init(app)
+    compression.init(app)
+    format.register(app, clock)
+    frame.register(app)
+    for name in BLUEPRINTS:
+        app.register_blueprint(importlib.import_module(name).bp)
+    if settings.web.trusted_proxies:
+        hops = settings.web.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    https = settings.web.base_url.startswith("https://")
+    app.config.update(
+        SECRET_KEY=settings.secret(),
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=settings.engine_options(),
+        SESSION_COOKIE_NAME="__Host-hall" if https else "hall",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=https,
+        PERMANENT_SESSION_LIFETIME=COOKIE_LIFE,
+        MAX_CONTENT_LENGTH=settings.uploads.max_bytes + FORM_ROOM_BYTES,
+        # The token lives as long as the session: a form may be filled in all morning.
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=True,
+        RATELIMIT_STORAGE_URI=settings.redis.url or "memory://",
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,  # a stopped Redis must not close the doors
+        RATELIMIT_SWALLOW_ERRORS=True,
+        RATELIMIT_HEADERS_ENABLED=False,
+        TRUSTED_HOSTS=_hosts(settings.web.base_url),
+    )
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+
+
+def _hosts(base_url: str) -> list[str] | None:
+    """With a published address, any other Host header is refused; without one, all are taken."""
+    host = urlsplit(base_url).hostname
+    return [host, *OWN_HOSTS] if host else None

@@ -1,0 +1,147 @@
+"""What surrounds every page: the rail, its counts, and the functions templates may call."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app, g, request, url_for
+from flask import session as cookie
+from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup
+
+from engine import definitions
+from webapp import demo
+from webapp.runtime import center, counts, me, person, runtime, settings
+
+DIGEST_CHARS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    key: str
+    name: str
+    icon: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    name: str
+    services: list[Service] = field(default_factory=list)
+
+
+def deployed_services() -> list[Group]:
+    """The centre's menu, without the services that have no deployed diagram."""
+    if "services" not in g:
+        deployed = {found.key for found in definitions.all_current(runtime())}
+        g.services = [_group(entry, deployed) for entry in center().menu]
+    return [group for group in g.services if group.services]
+
+
+def _group(entry: Any, deployed: set[str]) -> Group:
+    texts = center().services
+    return Group(
+        entry.group,
+        [
+            Service(key, texts[key].name, texts[key].icon, texts[key].purpose)
+            for key in entry.services
+            if key in deployed and key in texts
+        ],
+    )
+
+
+def rail() -> list[dict[str, Any]]:
+    """The left menu of whoever is signed in."""
+    profile = me()
+    if profile is None:
+        return []
+    inbox = _item("消息事务管理", "inbox", url_for("inboxes.box", box="messages"), "/inbox")
+    inbox["count"] = counts()["messages"]
+    if profile.kind == "staff":
+        desk = _item("审批台", "layout-list", url_for("review.desk"), "/review")
+        desk["count"] = counts()["todo"]
+        return [{"name": "", "items": [desk, inbox]}]
+    first = {"name": "", "items": [_item("工作台", "home", url_for("home.index"), None), inbox]}
+    groups = [
+        {
+            "name": group.name,
+            "items": [
+                _item(s.name, s.icon, url_for("services.page", key=s.key), f"/services/{s.key}")
+                for s in group.services
+            ],
+        }
+        for group in deployed_services()
+    ]
+    return [first, *groups]
+
+
+def _item(name: str, icon: str, url: str, under: str | None) -> dict[str, Any]:
+    here = request.path == url if under is None else request.path.startswith(under)
+    return {"name": name, "icon": icon, "url": url, "here": here, "count": 0}
+
+
+def undo() -> dict[str, str] | None:
+    """The way back that goes with the next toast; offered once."""
+    if "undo" not in g:
+        g.undo = cookie.pop("undo", None)
+    found: dict[str, str] | None = g.undo
+    return found
+
+
+def offer_undo(url: str, label: str = "撤销") -> None:
+    cookie["undo"] = {"url": url, "label": label}
+
+
+def asset(name: str) -> str:
+    """A static file's address with its digest, so that browsers may keep it for a year."""
+    folder = Path(current_app.static_folder or "")
+    path = folder / name
+    stamp = path.stat().st_mtime_ns if path.exists() else 0
+    digest = _digest(str(path), stamp) if stamp else ""
+    return url_for("static", filename=name, v=digest or None)
+
+
+@lru_cache(maxsize=200)
+def _digest(path: str, _stamp: int) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:DIGEST_CHARS]
+
+
+def csrf_field() -> Markup:
+    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
+
+
+def idle_minutes() -> int:
+    return settings().signin.idle_minutes
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    try:
+        return metadata.version("hall")
+    except metadata.PackageNotFoundError:
+        return "0.1"
+
+
+def register(app: Flask) -> None:
+    """Functions, not values: macros imported without context can call them when they need them."""
+    for function in (
+        asset,
+        center,
+        counts,
+        csrf_field,
+        demo.demo_mode,
+        idle_minutes,
+        me,
+        person,
+        rail,
+        undo,
+        version,
+    ):
+        app.jinja_env.globals[function.__name__] = function
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True

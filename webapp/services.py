@@ -1,0 +1,33 @@
+"""办理: the page of any service a centre offers.  What it shows comes from diagram, form class and centre."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from webapp import filing, materials
+from webapp.security import allow_frames, audience
+
+bp = Blueprint("services", __name__)
+bp.register_error_handler(RequestEntityTooLarge, materials.refuse_large)
+
+
+@bp.route("/services/<key>", methods=["GET", "POST"])
+@audience("operator")
+def page(key: str) -> ResponseReturnValue:
+    here = filing.for_service(key)
+    if request.method == "POST":
+        return filing.handle(here, _draw)
+    return _draw(filing.open_page(here))
+
+
+@bp.post("/services/<key>/draft")
+@audience("operator")
+def draft(key: str) -> ResponseReturnValue:
+    return filing.save_draft(filing.for_service(key))
+
+
+def _draw(page: filing.Page) -> str:
+    allow_frames()  # preview of an uploaded PDF
+    return render_template("services/page.html", page=page, texts=page.filing.texts)

@@ -1,0 +1,208 @@
+"""The doors: who is at the keyboard, proven by account, password and a picture.
+
+The browser holds a signed cookie with a random token; the session itself is a row that ends on
+idle, on sign-out, or when the account is disabled.  Signing in always starts a new row and an empty
+cookie.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from captcha.image import ImageCaptcha
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask import session as cookie
+from flask.typing import ResponseReturnValue
+from flask_limiter.util import get_remote_address
+from flask_login import LoginManager, login_user, logout_user
+
+from engine.errors import Problem
+from handlers.people import operations, queries, sign_in
+from webapp import demo, parking
+from webapp.runtime import Person, center, me, now, person, session, settings
+from webapp.security import audience, limiter, wants_json
+
+bp = Blueprint("signin", __name__)
+login_manager = LoginManager()
+
+CAPTCHA_SIZE = {"width": 216, "height": 72}  # twice the size on screen, for dense displays
+SIGNIN_LIMIT = "20 per minute; 200 per hour"  # per address; the account itself locks after five
+CAPTCHA_LIMIT = "60 per minute"
+WORKING_DOORS = ("unit", "staff")
+LANDING = {"operator": "home.index", "staff": "review.desk"}
+
+
+@login_manager.user_loader
+def load(token: str) -> Person | None:
+    """Flask-Login's question on every request; also what keeps the session from idling out."""
+    store = session()
+    user_id = sign_in.touch(store, token, now(), settings().signin.idle_minutes)
+    if user_id is None:
+        return None
+    actor, profile = queries.actor(store, user_id), queries.profile(store, user_id)
+    return Person(token, actor, profile) if actor and profile else None
+
+
+@bp.get("/signin")
+@audience("public")
+def form() -> ResponseReturnValue:
+    profile = me()
+    if profile is not None:
+        return redirect(_landing(profile.kind), 303)
+    return _page(_door(request.args.get("door")))
+
+
+@bp.post("/signin")
+@audience("public")
+@limiter.limit(SIGNIN_LIMIT)
+def enter() -> ResponseReturnValue:
+    door = _door(request.form.get("door"))
+    if door.id not in WORKING_DOORS or not door.open:
+        return _page(door, status=403)
+    store = session()
+    posted = request.form
+    if settings().signin.captcha and not _captcha_answered():
+        wrong = Problem("captcha", "验证码不对或已过期，请输入新图片上的字符。", "captcha")
+        return _page(door, problem=wrong, status=422)
+    outcome = sign_in.check(
+        store, door.id, posted.get("login", ""), posted.get("password", ""), now=now(), ip=_ip()
+    )
+    if isinstance(outcome, Problem):
+        return _page(door, problem=outcome, status=422)
+    return _let_in(outcome)
+
+
+@bp.post("/signout")
+@audience("public")
+def leave() -> ResponseReturnValue:
+    signed_in = person()
+    if signed_in is not None:
+        sign_in.close_session(session(), signed_in.token, now())
+    logout_user()
+    cookie.clear()
+    flash("已安全退出", "done")
+    return redirect(url_for("signin.form"), 303)
+
+
+@bp.post("/session/keep")
+def keep() -> ResponseReturnValue:
+    """继续办理: reaching this view has already touched the session."""
+    return "", 204
+
+
+@bp.route("/password", methods=["GET", "POST"])
+def password() -> ResponseReturnValue:
+    """修改密码; also where somebody with a temporary password is kept until it is changed."""
+    if request.method == "GET":
+        return render_template("signin/password.html", problem=None)
+    signed_in, typed = person(), request.form
+    assert signed_in is not None, "the gate let nobody else in"
+    if typed.get("new", "") != typed.get("again", ""):
+        problem: Problem | None = Problem("password.again", "两次输入的新密码不一致。", "again")
+    else:
+        problem = operations.change_password(
+            session(),
+            signed_in.actor.id,
+            typed.get("old", ""),
+            typed.get("new", ""),
+            now=now(),
+            keep_token=signed_in.token,
+        )
+    if problem is not None:
+        return render_template("signin/password.html", problem=problem), 422
+    flash("密码已修改，其他电脑上的登录已退出", "done")
+    return redirect(_landing(signed_in.profile.kind), 303)
+
+
+@bp.post("/captcha")
+@audience("public")
+@limiter.limit(CAPTCHA_LIMIT)
+def captcha_again() -> ResponseReturnValue:
+    return _captcha() if wants_json() else redirect(url_for("signin.form", **request.args), 303)
+
+
+@bp.get("/captcha/<id>.png")
+@audience("public")
+@limiter.limit(CAPTCHA_LIMIT)
+def captcha(id: str) -> ResponseReturnValue:
+    answer = sign_in.captcha_answer(session(), id, now())
+    if answer is None:
+        abort(404)
+    picture = io.BytesIO()
+    ImageCaptcha(**CAPTCHA_SIZE, font_sizes=(46, 50, 54)).write(answer, picture)
+    return Response(picture.getvalue(), mimetype="image/png")
+
+
+def _captcha_answered() -> bool:
+    typed = request.form
+    return sign_in.use_captcha(
+        session(), typed.get("captcha_id", ""), typed.get("captcha", ""), now()
+    )
+
+
+def _let_in(user_id: str) -> ResponseReturnValue:
+    """A fresh cookie and a fresh row: what the browser held before is worth nothing after."""
+    store = session()
+    target = request.form.get("next")
+    agent = request.user_agent.string
+    token = sign_in.open_session(store, user_id, now=now(), ip=_ip(), agent=agent)
+    actor, profile = queries.actor(store, user_id), queries.profile(store, user_id)
+    assert actor is not None, "signed in a moment ago"
+    assert profile is not None, "an actor is made from a profile"
+    cookie.clear()
+    login_user(Person(token, actor, profile))
+    cookie[parking.OWNER] = user_id
+    if target and parking.safe_path(target):
+        return redirect(target, 303)
+    return redirect(_landing(profile.kind), 303)
+
+
+def _landing(kind: str) -> str:
+    return url_for(LANDING[kind])
+
+
+def _ip() -> str:
+    return get_remote_address() or ""
+
+
+def _door(name: str | None) -> Any:
+    doors = {door.id: door for door in center().doors}
+    return doors.get(name or "", center().doors[0])
+
+
+def _captcha() -> dict[str, str]:
+    id_, answer = sign_in.new_captcha(session(), now())
+    return {
+        "id": id_,
+        "url": url_for("signin.captcha", id=id_),
+        "hint": demo.captcha_hint(answer),
+    }
+
+
+def _page(door: Any, *, problem: Problem | None = None, status: int = 200) -> ResponseReturnValue:
+    asked_next = request.values.get("next", "")
+    works = door.id in WORKING_DOORS and door.open
+    html = render_template(
+        "signin/form.html",
+        door=door,
+        works=works,
+        captcha=_captcha() if works and settings().signin.captcha else None,
+        problem=problem,
+        login=request.form.get("login", ""),
+        next=asked_next if parking.safe_path(asked_next) else "",
+        expired=request.args.get("expired", ""),
+        kept_text=parking.KEPT_TEXT,
+        expired_text=parking.EXPIRED_TEXT,
+        demo_logins=demo.logins(door.id) if works else [],
+    )
+    return html, status
