@@ -17,10 +17,9 @@ demo: ## the demonstration on http://127.0.0.1:8000 (CENTER=xizang HOST= PORT= t
 	@deploy/setup.sh base
 	@exec $(HALL) demo --center "$(CENTER)" $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
-reset-demo: ## throw the demonstration's data away and start over
+reset-demo: ## throw the demonstration's data away and make it anew
 	@deploy/setup.sh base
 	@$(HALL) reset-demo --center "$(CENTER)"
-	@exec $(HALL) demo --center "$(CENTER)" $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
 test: ## set up what the tests need, and run all of them (ARGS= for pytest)
 	@deploy/setup.sh test
@@ -41,7 +40,7 @@ migration: ## write a migration from what the models say: make migration m="add 
 
 bench-engine: ## what one durable step costs, against the floor
 	@deploy/setup.sh test
-	@$(PY) -m tests.bench.engine
+	@$(PY) -m tests.bench.engine_step
 
 lock: ## pin every dependency again, on purpose (needs uv)
 	@for name in base dev node; do \

@@ -30,7 +30,7 @@ run ruff $BIN/ruff check .
 run format $BIN/ruff format --check .
 run mypy $BIN/mypy
 run imports $BIN/lint-imports
-run templates $BIN/djlint webapp/templates --check --lint --quiet
+run templates $BIN/djlint webapp/templates --lint --quiet
 run diagrams $BIN/python -m webapp.cli lint bpmn
 run bpmnlint bpmnlint
 

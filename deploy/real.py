@@ -31,6 +31,8 @@ def say(text: str) -> None:
 
 
 def main() -> int:
+    # Also when started in the background, where a shell has switched Ctrl-C off.
+    signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     owned: list[Callable[[], None]] = []
     try:
@@ -39,7 +41,7 @@ def main() -> int:
         if environ["HALL_MODE"] == "demo":
             _hall(environ, "load-demo")
         else:
-            _hall(environ, "deploy-diagrams")
+            _hall(environ, "open-center")
         return _supervise(environ)
     except CannotStart as error:
         sys.stderr.write(f"\n✗ {error}\n")

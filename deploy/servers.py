@@ -1,7 +1,7 @@
 """A private PostgreSQL and a private Redis, started from the machine's own binaries.
 
-Used by `make real` and by the tests.  Neither listens where others could reach it, and both die with
-the process that started them, even when that is killed.
+Used by `make real` and by the tests.  Neither listens where others could reach it, and both die
+with the process that started them, even when that is killed.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Postgres:
                 connection.execute(f'create database "{name}"'.encode())
 
     def stop(self) -> None:
-        # SIGINT: end sessions, write what is owed; SIGQUIT would leave a recovery to the next start.
+        # SIGINT: end sessions, write what is owed; SIGQUIT leaves a recovery behind.
         _stop(self._process, signal.SIGINT if self._durable else signal.SIGQUIT)
         self._process = None
 
@@ -200,7 +200,9 @@ class Redis:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> Redis:
-        binary = shutil.which("redis-server", path=os.environ.get("PATH", "") + ":/usr/bin:/usr/sbin")
+        binary = shutil.which(
+            "redis-server", path=os.environ.get("PATH", "") + ":/usr/bin:/usr/sbin"
+        )
         if binary is None:
             raise CannotStart("没有找到 redis-server，请安装 Debian 的 redis-server 软件包。")
         self._run.mkdir(parents=True, exist_ok=True)

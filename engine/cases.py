@@ -6,25 +6,27 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
 from SpiffWorkflow.bpmn.exceptions import WorkflowTaskException
-from SpiffWorkflow.exceptions import SpiffWorkflowException
 from SpiffWorkflow.util.task import TaskState
-from sqlalchemy import Row, Table, insert, select, update
+from sqlalchemy import Row, Table, bindparam, func, insert, select, update
 
 from engine import codec, definitions, timer_events
 from engine.calendar import add_working_days
+from engine.database import possible
 from engine.dialect import Deployed, Node
 from engine.errors import Conflict, HallError, OperationFailed, Problem, not_found
 from engine.models import Instance, Task
 from engine.rehearsal import open_tasks
 from engine.runtime import SYSTEM, Actor, Runtime
-from engine.script import NotJson, ScriptEngine
+from engine.script import ScriptEngine
 from engine.workflow import Workflow
 
+_log = logging.getLogger("hall.cases")
 AUTO_STEPS_MAX = 10_000  # one verb may not run for ever
 _NO_WORKFLOW: Any = None
 
@@ -51,7 +53,28 @@ class OpenTask:
     due_at: datetime | None
 
 
-_OPEN_COLUMNS = tuple(_TASK.c[name] for name in OpenTask.__slots__)
+# Statements of the hot path are built once: SQLAlchemy then finds their SQL without walking them.
+_LOCK = select(*_COLUMNS).with_for_update(of=_INSTANCE)
+_LOCK_NO = _LOCK.where(_INSTANCE.c.no == bindparam("this"))
+_LOCK_ID = _LOCK.where(_INSTANCE.c.id == bindparam("this"))
+_LOCK_TASK = _LOCK.where(
+    _INSTANCE.c.id
+    == select(_TASK.c.instance_id).where(_TASK.c.id == bindparam("this")).scalar_subquery()
+)
+_OPEN = (
+    select(*(_TASK.c[name] for name in OpenTask.__slots__))
+    .where(_TASK.c.instance_id == bindparam("this"), _TASK.c.status == "open")
+    .order_by(_TASK.c.id)
+)
+_VISIT = (
+    select(1 + func.count())
+    .where(_TASK.c.instance_id == bindparam("here"), _TASK.c.spiff_id == bindparam("token"))
+    .scalar_subquery()
+)
+_OPEN_TASK = insert(_TASK).values(visit=_VISIT).inline()
+_SAVE = update(_INSTANCE).where(
+    _INSTANCE.c.id == bindparam("this"), _INSTANCE.c.revision == bindparam("before")
+)
 
 
 @dataclass(slots=True)
@@ -97,10 +120,20 @@ class Case:
 
 def load(rt: Runtime, *, no: str | None = None, case_id: int | None = None) -> Case:
     """Load and lock one request with its open tasks; the workflow itself is unpacked on demand."""
-    which = _INSTANCE.c.no == no if no is not None else _INSTANCE.c.id == case_id
-    row = rt.session.execute(select(*_COLUMNS).where(which).with_for_update()).one_or_none()
+    query, this = (_LOCK_NO, no) if no is not None else (_LOCK_ID, case_id)
+    assert this is not None
+    row = rt.session.execute(query, {"this": this}).one_or_none() if possible(this) else None
     if row is None:
         raise not_found()
+    return from_row(rt, row)
+
+
+def load_for_task(rt: Runtime, task_id: int) -> Case:
+    """Load and lock the request this task, open or not, belongs to."""
+    found = rt.session.execute(_LOCK_TASK, {"this": task_id}) if possible(task_id) else None
+    row = found.one_or_none() if found is not None else None
+    if row is None:
+        raise not_found("待办")
     return from_row(rt, row)
 
 
@@ -114,8 +147,7 @@ def from_row(rt: Runtime, row: Row[Any]) -> Case:
 
 
 def open_rows(rt: Runtime, case_id: int) -> list[OpenTask]:
-    query = select(*_OPEN_COLUMNS).where(_TASK.c.instance_id == case_id, _TASK.c.status == "open")
-    return [OpenTask(*row) for row in rt.session.execute(query.order_by(_TASK.c.id))]
+    return [OpenTask(*row) for row in rt.session.execute(_OPEN, {"this": case_id})]
 
 
 def unpack(rt: Runtime, case: Case, actor: Actor = SYSTEM) -> Workflow:
@@ -142,9 +174,17 @@ def spiff_task(case: Case, task: OpenTask) -> Any:
     raise Conflict(Problem("task.gone", "该步骤已经办理，页面已更新，请查看最新进度。"))
 
 
-def advance(case: Case) -> None:
-    """Run everything that needs no human; what an operation refuses surfaces as it was said."""
-    steps = 0
+def advance(case: Case, decided: Any = None) -> None:
+    """Complete the step that was decided and run everything that needs no human.
+
+    What an operation refuses surfaces as it was said; whatever else goes wrong in a diagram, an
+    expression or an operation is one sentence for people and a trace for the log.
+    """
+    steps, here = 0, decided
+
+    def begin(task: Any) -> None:
+        nonlocal here
+        here = task
 
     def note(task: Any) -> None:
         nonlocal steps
@@ -156,21 +196,25 @@ def advance(case: Case) -> None:
             case.automatic.append({"node": node.id, "name": node.name})
 
     try:
-        case.workflow.do_engine_steps(did_complete_task=note)
+        if decided is not None:
+            decided.run()
+        case.workflow.do_engine_steps(begin, note)
     except HallError:
         raise
-    except (SpiffWorkflowException, NotJson) as error:
-        raise _failed(case, error) from error
+    except Exception as error:
+        raise _failed(case, error, here) from error
 
 
-def _failed(case: Case, error: Exception) -> HallError:
+def _failed(case: Case, error: Exception, here: Any) -> HallError:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, HallError):
             return cause
         cause = getattr(cause, "exception", None) or cause.__cause__
-    task = error.task if isinstance(error, WorkflowTaskException) else None
-    name = task.task_spec.bpmn_name if task is not None else case.name
+    _log.error("an automatic step of %s failed", case.no, exc_info=error)
+    task = error.task if isinstance(error, WorkflowTaskException) else here
+    spec = task.task_spec if task is not None else None
+    name = case.name if spec is None else spec.bpmn_name or spec.name
     text = f"自动步骤“{name}”没有成功，业务停留在原处，请联系中心管理员处理。"
     return OperationFailed(Problem("step.failed", text))
 
@@ -182,23 +226,24 @@ def save(rt: Runtime, case: Case) -> None:
     _sync_tasks(rt, case)
     now = rt.clock()
     result = rt.session.execute(
-        update(_INSTANCE)
-        .where(_INSTANCE.c.id == case.id, _INSTANCE.c.revision == before)
-        .values(
-            status=case.status,
-            label=case.label,
-            path=case.path,
-            progress=progress(case),
-            deciders=case.deciders,
-            summary=case.summary,
-            revision=case.revision,
-            state=codec.dumps(case.workflow),
-            updated_at=now,
-            ended_at=case.ended_at,
-            in_flight=case.in_flight,
-            next_timer_at=timer_events.next_due(case.workflow) if case.running else None,
-            timer_failures=case.timer_failures,
-        )
+        _SAVE,
+        {
+            "this": case.id,
+            "before": before,
+            "status": case.status,
+            "label": case.label,
+            "path": case.path,
+            "progress": progress(case),
+            "deciders": case.deciders,
+            "summary": case.summary,
+            "revision": case.revision,
+            "state": codec.dumps(case.workflow),
+            "updated_at": now,
+            "ended_at": case.ended_at,
+            "in_flight": case.in_flight,
+            "next_timer_at": timer_events.next_due(case.workflow) if case.running else None,
+            "timer_failures": case.timer_failures,
+        },
     )
     if result.rowcount != 1:  # type: ignore[attr-defined]
         raise Conflict(Problem("request.stale", "该业务刚刚被他人办理，请刷新页面后再操作。"))
@@ -249,25 +294,26 @@ def _open_task(rt: Runtime, case: Case, spiff_id: str, task: Any) -> None:
     node = case.deployed.nodes[task.task_spec.name]
     now = rt.clock()
     assignee, assignee_name = _assignee(case, node)
-    visits = select(_TASK.c.id).where(_TASK.c.instance_id == case.id, _TASK.c.spiff_id == spiff_id)
     days = node.props.get("due_working_days")
     rt.session.execute(
-        insert(_TASK).values(
-            instance_id=case.id,
-            spiff_id=spiff_id,
-            visit=1 + len(rt.session.execute(visits).all()),
-            node=node.id,
-            node_name=node.name,
-            kind=node.kind,
-            form=node.form,
-            role=node.role,
-            domain=case.domain_of(node),
-            status="open",
-            assignee=assignee,
-            assignee_name=assignee_name,
-            created_at=now,
-            due_at=add_working_days(rt.calendar, now, int(days)) if days else case.due_at,
-        )
+        _OPEN_TASK,
+        {
+            "here": case.id,
+            "token": spiff_id,
+            "instance_id": case.id,
+            "spiff_id": spiff_id,
+            "node": node.id,
+            "node_name": node.name,
+            "kind": node.kind,
+            "form": node.form,
+            "role": node.role,
+            "domain": case.domain_of(node),
+            "status": "open",
+            "assignee": assignee,
+            "assignee_name": assignee_name,
+            "created_at": now,
+            "due_at": add_working_days(rt.calendar, now, int(days)) if days else case.due_at,
+        },
     )
 
 

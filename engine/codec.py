@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
 import orjson
 from SpiffWorkflow.bpmn.serializer import BpmnWorkflowSerializer
@@ -19,7 +18,7 @@ from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
 from engine.script import NotJson
-from engine.workflow import SubWorkflow, Workflow
+from engine.workflow import SubWorkflow, TaskId, Workflow
 
 FORMAT = 1
 _EMPTY, _SAME = 0, 1  # data markers: none at all, equal to the parent's
@@ -56,8 +55,8 @@ def loads(blob: bytes, spec: Any, subprocess_specs: dict[str, Any], script_engin
     return workflow
 
 
-def _dump_tree(workflow: Any) -> tuple[dict[str, Any], dict[UUID, int]]:
-    index: dict[UUID, int] = {}
+def _dump_tree(workflow: Any) -> tuple[dict[str, Any], dict[TaskId, int]]:
+    index: dict[TaskId, int] = {}
     rows = []
     tasks = workflow.tasks
     for position, task in enumerate(_parents_first(workflow)):
@@ -91,7 +90,7 @@ def _dump_tree(workflow: Any) -> tuple[dict[str, Any], dict[UUID, int]]:
 def _parents_first(workflow: Any) -> Iterator[Any]:
     """Insertion order, unless a reset has put a child before its parent: then breadth-first."""
     tasks = workflow.tasks
-    seen: set[UUID] = set()
+    seen: set[TaskId] = set()
     for task in tasks.values():
         if task._parent in tasks and task._parent not in seen:
             break
@@ -146,7 +145,7 @@ def _load_task(workflow: Any, specs: dict[str, Any], row: list[Any], loaded: lis
     task = object.__new__(
         Task
     )  # its constructor would link, stamp and log: all of it is in the row
-    task.id = UUID(hex_id)
+    task.id = TaskId(hex_id, 16)
     task.workflow = workflow
     task._children = []
     task._state = state

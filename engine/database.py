@@ -14,6 +14,13 @@ from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 BUSY_TIMEOUT_MS = 15_000
+ID_MAX = 2**31 - 1
+
+
+def possible(key: int | str) -> bool:
+    """False for an id or number no row can have: a database raises on it instead of finding
+    nothing, and links can be typed by hand."""
+    return key.isprintable() if isinstance(key, str) else 0 < key <= ID_MAX
 
 
 def configure(engine: Engine, *, synchronous: str = "NORMAL") -> Engine:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from threading import Lock
 
 from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from engine import dialect, lint, rehearsal
@@ -36,7 +37,15 @@ def deploy(rt: Runtime, key: str, files: dict[str, bytes], actor: Actor = SYSTEM
     problems = lint.check(deployed, files)
     if problems:
         raise BadDefinition(*problems)
-    sha256 = _digest(files)
+    try:
+        return load(rt, _store(rt, deployed, files, actor))
+    except IntegrityError:  # another process deployed in the same instant: its version is there now
+        return load(rt, _store(rt, deployed, files, actor))
+
+
+def _store(rt: Runtime, deployed: Deployed, files: dict[str, bytes], actor: Actor) -> int:
+    """The id of the version that holds this content."""
+    key, sha256 = deployed.key, _digest(files)
     with transaction(rt.session) as session:
         latest = session.scalar(
             select(Definition).where(Definition.key == key).order_by(Definition.version.desc())
@@ -53,8 +62,7 @@ def deploy(rt: Runtime, key: str, files: dict[str, bytes], actor: Actor = SYSTEM
             )
             session.add(latest)
             session.flush()
-        definition_id = latest.id
-    return load(rt, definition_id)
+        return latest.id
 
 
 def load(rt: Runtime, definition_id: int) -> Deployed:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from engine.database import transaction
+from engine.database import possible, transaction
 from engine.errors import not_found
 from engine.models import Message
 from engine.runtime import Actor, Runtime
@@ -45,7 +45,7 @@ def put(
 
 def get(rt: Runtime, actor: Actor, message_id: int) -> Message:
     """The actor's own message, deleted or not; NotFound for anybody else's."""
-    message = rt.session.get(Message, message_id)
+    message = rt.session.get(Message, message_id) if possible(message_id) else None
     if message is None or message.recipient != actor.id:
         raise not_found("消息")
     return message

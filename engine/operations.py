@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from engine.models import Effect
@@ -42,6 +42,11 @@ class Call:
         return self.instance.no
 
 
+# built once, Core and not ORM: every automatic step pays for these statements
+_EFFECT = cast(Table, Effect.__table__)
+_FIRST = select(_EFFECT.c.result).where(_EFFECT.c.key == bindparam("once"))
+_INSERT = insert(_EFFECT).inline()
+
 Function = Callable[[Call], dict[str, Any] | None]
 _registry: dict[str, Function] = {}
 
@@ -65,9 +70,12 @@ def known(name: str) -> bool:
 def run_once(call: Call, name: str) -> dict[str, Any]:
     """Run the operation, or return what it returned the first time."""
     session = call.session
-    first = session.scalar(select(Effect).where(Effect.key == call.key))
+    first = session.execute(_FIRST, {"once": call.key}).one_or_none()
     if first is not None:
-        return first.result
+        found: dict[str, Any] = first.result
+        return found
     result = _registry[name](call) or {}
-    session.add(Effect(key=call.key, operation=name, result=result, at=call.rt.clock()))
+    session.flush()  # what the operation has added is written, or refused, in its own step
+    effect = {"key": call.key, "operation": name, "result": result, "at": call.rt.clock()}
+    session.execute(_INSERT, effect)
     return result

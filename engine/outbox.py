@@ -11,9 +11,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import Table, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.database import transaction
@@ -22,6 +23,13 @@ from engine.models import OutboxItem
 LEASE_SECONDS = 120  # longer than any handler may take
 BACKOFF_SECONDS = (15, 60, 300, 1800, 7200)  # then the item has failed
 _log = logging.getLogger("hall.outbox")
+
+_TABLE = cast(Table, OutboxItem.__table__)
+# Built once, Core and not ORM; the same key twice is owed once, whoever writes it first.
+_OWE = {
+    "postgresql": postgresql.insert(_TABLE).on_conflict_do_nothing(index_elements=["key"]).inline(),
+    "sqlite": sqlite.insert(_TABLE).on_conflict_do_nothing(index_elements=["key"]).inline(),
+}
 
 SessionFactory = sessionmaker[Session]
 
@@ -78,19 +86,18 @@ def put(
     instance_id: int | None = None,
 ) -> None:
     """Owe one thing; part of the caller's transaction.  The same key twice is owed once."""
-    if session.scalar(select(OutboxItem.id).where(OutboxItem.key == key)) is not None:
-        return
-    session.add(
-        OutboxItem(
-            key=key,
-            kind=kind,
-            payload=payload,
-            instance_id=instance_id,
-            created_at=now,
-            due_at=not_before or now,
-        )
-    )
     session.flush()
+    session.execute(
+        _OWE[session.get_bind().dialect.name],
+        {
+            "key": key,
+            "kind": kind,
+            "payload": payload,
+            "instance_id": instance_id,
+            "created_at": now,
+            "due_at": not_before or now,
+        },
+    )
 
 
 def due(session: Session, now: datetime, limit: int = 100) -> list[int]:

@@ -169,7 +169,7 @@ class ScriptEngine(PythonScriptEngine):  # type: ignore[misc]
             instance=self.case,
             actor=self.actor,
             key=f"{self.case.id}:{task.task_spec.name}:{task.id.hex}",
-            data=deepcopy(task.data),
+            data=orjson.loads(as_json(task.data)),  # a private copy, cheaper than deepcopy
             params={name: param["value"] for name, param in kwargs["operation_params"].items()},
         )
         return as_json(run_once(call, kwargs["operation_name"])).decode()

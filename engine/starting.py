@@ -179,5 +179,4 @@ def _complete_first(rt: Runtime, case: Case, actor: Actor) -> None:
             decision="start",
         )
     )
-    token.run()
-    cases.advance(case)
+    cases.advance(case, token)

@@ -39,7 +39,9 @@ def fire(rt: Runtime, instance_id: int) -> bool:
 
 def _fire(rt: Runtime, instance_id: int) -> bool:
     with transaction(rt.session) as session:
-        due_at = session.scalar(select(Instance.next_timer_at).where(Instance.id == instance_id))
+        # locked before it is read: a second worker must see that the first has fired it
+        timer = select(Instance.next_timer_at).where(Instance.id == instance_id)
+        due_at = session.scalar(timer.with_for_update())
         if due_at is None or due_at > rt.clock():
             return False
         case = cases.load(rt, case_id=instance_id)
@@ -57,8 +59,11 @@ def _fire(rt: Runtime, instance_id: int) -> bool:
 
 def _postpone(rt: Runtime, instance_id: int) -> None:
     with transaction(rt.session) as session:
-        failures = session.scalar(select(Instance.timer_failures).where(Instance.id == instance_id))
-        if failures is None:
+        count = select(Instance.timer_failures).where(
+            Instance.id == instance_id, Instance.next_timer_at.is_not(None)
+        )
+        failures = session.scalar(count.with_for_update())
+        if failures is None:  # gone, or ended in the meantime
             return
         wait = BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)]
         session.execute(

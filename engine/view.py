@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from engine import cases, decisions, history, permissions, rehearsal
 from engine.cases import Case, OpenTask
+from engine.database import possible
 from engine.decisions import Target
 from engine.dialect import Node
 from engine.errors import not_found
@@ -83,7 +84,8 @@ class RequestView:
 def view(rt: Runtime, actor: Actor, no: str) -> RequestView:
     """The request with this number; NotFound when there is none or it is not theirs to see."""
     columns = [c for c in Instance.__table__.c if c.name not in ("token", "updated_at")]
-    row = rt.session.execute(select(*columns).where(Instance.no == no)).one_or_none()
+    query = select(*columns).where(Instance.no == no)
+    row = rt.session.execute(query).one_or_none() if possible(no) else None
     if row is None or not permissions.may_see(actor, row.scope, row.branch, row.starter_id):
         raise not_found()
     case = cases.from_row(rt, row)

@@ -1,4 +1,4 @@
-"""What every test may ask for: a database of either kind, Redis, a clock.  Nothing leaves the machine."""
+"""What every test may ask for: a database of either kind, Redis, a clock."""
 
 from __future__ import annotations
 
@@ -72,9 +72,7 @@ def database_url(request: pytest.FixtureRequest, databases: Databases) -> Iterat
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def module_database_url(
-    request: pytest.FixtureRequest, databases: Databases
-) -> Iterator[str]:
+def module_database_url(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
     """The same for a whole module, for tests that only read or go on from each other."""
     url = databases.sqlite() if request.param == "sqlite" else databases.postgres()
     yield url
@@ -108,7 +106,7 @@ def _allowed(family: int, address: Any) -> bool:
 
 @pytest.fixture(autouse=True, scope="session")
 def _only_this_machine() -> Iterator[None]:
-    """A test that reaches for the network is wrong, and must not pass because the network was there."""
+    """A test that reaches for the network must not pass because the network was there."""
 
     def connect(self: socket.socket, address: Any) -> None:
         assert _allowed(self.family, address), f"a test tried to reach {address}"

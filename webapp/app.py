@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from engine.database import configure
 from webapp import compression, errors, format, frame, observability, security
-from webapp.rooms import calendar_of, center_of, register_handlers
+from webapp.rooms import calendar_of, open_rooms
 from webapp.runtime import House, db
 from webapp.settings import Settings, load
 from webapp.signin import login_manager
@@ -47,13 +47,12 @@ def create_app(
 ) -> Flask:
     """Builds the app and opens no connection, so that gunicorn may fork after it."""
     settings = settings or load()
-    register_handlers()
+    center = open_rooms(settings)
     app = Flask(__name__)
     _configure(app, settings)
     db.init_app(app)
     with app.app_context():
         engine = configure(db.engine)
-    center = center_of(settings)
     house = House(
         settings=settings, center=center, clock=clock, calendar=calendar_of(engine, center)
     )

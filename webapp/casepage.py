@@ -1,7 +1,7 @@
 """What the request page and the desk's preview show: an engine view put into words.
 
-Pure reading; nothing here knows a service.  Values come from the form's own before/after list, names of
-steps from the diagram, names of people from their posts.
+Pure reading; nothing here knows a service.  Values come from the form's own list of changes, names
+of steps from the diagram, names of people from their posts.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from flask import url_for
+
 from engine import Entry, RequestView
 from engine.decisions import OPINION_CHARS_MAX
-from flask import url_for
 from handlers import documents
 from handlers.notices import queries as notices
 from handlers.people import queries as people
-
-from webapp import filing
+from webapp import filing, filingpage
 from webapp.format import days_left, due_class, local
 from webapp.materials import FileView, file_view
 from webapp.receipts import changes_of
@@ -25,7 +25,13 @@ from webapp.runtime import center, me, now, session
 
 COMMON_OPINIONS = ("材料齐全，同意", "影像不清，请重传", "信息与证件不一致，请核对后重新提交")
 DECISIONS = frozenset({"submit", "approve", "refuse", "return", "withdraw", "end"})
-TONES = {"delivered": "done", "sent": "done", "sending": "doing", "failed": "stop", "limited": "wait"}
+TONES = {
+    "delivered": "done",
+    "sent": "done",
+    "sending": "doing",
+    "failed": "stop",
+    "limited": "wait",
+}
 A_MINUTE, AN_HOUR, A_DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
@@ -60,7 +66,7 @@ class Step:
 
 @dataclass(slots=True)
 class Page:
-    """Everything `requests/page.html` and `review/preview.html` read; the view's own facts come along."""
+    """What `requests/page.html` and `review/preview.html` read, with the view's own facts."""
 
     view: RequestView
     said: Said
@@ -89,7 +95,10 @@ class Page:
         profile = me()
         if profile is not None and profile.kind == "staff":
             return [("审批台", url_for("review.desk"))]
-        return [("工作台", url_for("home.index")), ("我发起的", url_for("inboxes.box", box="started"))]
+        return [
+            ("工作台", url_for("home.index")),
+            ("我发起的", url_for("inboxes.box", box="started")),
+        ]
 
     @property
     def scope_text(self) -> str:
@@ -147,7 +156,9 @@ class Page:
             auto = entry.detail.get("auto") or []
             for step in reversed(auto):
                 found.append(Line(step["name"], "系统", "", entry.at, None, back=False))
-            title = f"{entry.node_name} · {entry.verb_label}" if entry.node_name else entry.verb_label
+            title = (
+                f"{entry.node_name} · {entry.verb_label}" if entry.node_name else entry.verb_label
+            )
             back = entry.verb in ("return", "refuse")
             found.append(
                 Line(title, entry.actor_name, entry.actor_title, entry.at, entry.opinion, back=back)
@@ -203,7 +214,10 @@ class Page:
         here = [f"{task.node_name}（{who_of(task)}）" for task in self.view.tasks]
         current_names = {task.node_name for task in self.view.tasks}
         parts = [("、".join(n for n in done if n not in current_names), "已完成")]
-        parts += [("、".join(here), "办理中"), ("、".join(step.name for step in self.ahead), "未开始")]
+        parts += [
+            ("、".join(here), "办理中"),
+            ("、".join(step.name for step in self.ahead), "未开始"),
+        ]
         return "流程图：" + "，".join(f"{names}{state}" for names, state in parts if names)
 
 
@@ -216,7 +230,7 @@ def build(view: RequestView, said: Said | None = None) -> Page:
         view=view,
         said=said or Said(),
         changes=changes,
-        rest=filing.unchanged(view.data, changes, texts) if texts else [],
+        rest=filingpage.unchanged(view.data, changes, texts) if texts else [],
         files=files,
         ahead=[_step(view, node) for node in view.ahead],
         check=check_of(len(files)),
@@ -224,7 +238,7 @@ def build(view: RequestView, said: Said | None = None) -> Page:
 
 
 def check_of(files: int) -> dict[str, Any]:
-    """自动核验: a request is only accepted with everything it needs, so what is there is complete."""
+    """自动核验: only a request with everything it needs was accepted, so what is there is all."""
     if not files:
         return {"warn": False, "text": "无需材料", "long": "本次变更不需要材料"}
     return {"warn": False, "text": f"{files} 份齐全", "long": f"{files} 份影像齐全"}
@@ -288,7 +302,10 @@ def _tips(page: Page) -> dict[str, list[str]]:
         for step in entry.detail.get("auto") or []:
             tips[step["node"]] = [step["name"], f"系统 · {_moment(entry.at)}"]
         if entry.node and entry.verb not in ("claim", "release"):
-            lines = [f"{entry.node_name} · {entry.verb_label}", f"{entry.actor_name} · {_moment(entry.at)}"]
+            lines = [
+                f"{entry.node_name} · {entry.verb_label}",
+                f"{entry.actor_name} · {_moment(entry.at)}",
+            ]
             tips[entry.node] = [*lines, f"意见：{entry.opinion}"] if entry.opinion else lines
     if (first := _first_node(view)) and first not in tips and view.history:
         start = view.history[-1]
@@ -298,7 +315,8 @@ def _tips(page: Page) -> dict[str, list[str]]:
             tips[node.id] = [f"{node.name} · 未开始", *([step.who] if step.who else [])]
     for task in view.tasks:
         tips[task.node] = [
-            f"{task.node_name} · 办理中", f"{who_of(task)} · {_moment(task.created_at)} 送达"
+            f"{task.node_name} · 办理中",
+            f"{who_of(task)} · {_moment(task.created_at)} 送达",
         ]
     return tips
 
@@ -326,5 +344,3 @@ def notices_of(no: str) -> list[dict[str, Any]]:
         }
         for line in reversed(notices.for_request(session(), no))
     ]
-
-

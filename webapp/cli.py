@@ -103,7 +103,9 @@ _NOT_FOR_DEMO = {"DATABASE_URL", "REDIS_URL", "HALL_DATABASE_URL", "HALL_REDIS_U
 
 
 @hall.command()
-@click.option("--center", default="qiandongnan", show_default=True, help="A folder of bpmn/centers.")
+@click.option(
+    "--center", default="qiandongnan", show_default=True, help="A folder of bpmn/centers."
+)
 @click.option("--host", default=None, help="Address to listen on.")
 @click.option("--port", default=None, type=click.IntRange(1, 65535), help="Port to listen on.")
 def demo(center: str, host: str | None, port: int | None) -> None:
@@ -139,7 +141,7 @@ def load_demo(settings: Settings) -> list[Any]:
         say(f"{STEP}演示数据 demo data  {shop.center.name}")
         demonstration.load(session, shop.center, now=shop.clock())
         session.commit()
-        for deployed in rooms.deploy_diagrams(shop.runtime(session), settings):
+        for deployed in rooms.open_center(shop.runtime(session), settings):
             say(f"{STEP}流程 process  {deployed}")
         people = list(demonstration.logins(session, shop.center))
     shop.engine.dispose()
@@ -161,13 +163,16 @@ def _introduce(settings: Settings, people: list[Any], seconds: float) -> None:
 @hall.command("reset-demo")
 @click.option("--center", default="qiandongnan", show_default=True)
 def reset_demo(center: str) -> None:
-    """Throw the demonstration's data away; the next start makes it anew."""
+    """Throw the demonstration's data away and make it anew."""
     settings = demo_settings(center, None, None)
     if settings.data_path.is_dir():
         shutil.rmtree(settings.data_path)
         say(f"{STEP}已删除 removed  {_shown(settings.data_path)}")
     else:
         say(f"{STEP}没有演示数据 nothing to remove  {_shown(settings.data_path)}")
+    migrate_database(settings)
+    load_demo(settings)
+    say(f"{STEP}已重新开始，用 make demo 启动 · fresh again, start it with make demo")
 
 
 # ── the real set-up ────────────────────────────────────────────────────────────────────────────
@@ -219,21 +224,21 @@ def migration(message: str) -> None:
         tables.revise(url, message)
 
 
-@hall.command("deploy-diagrams")
-def deploy_diagrams() -> None:
-    """Deploy the diagrams of bpmn/ for this centre; unchanged ones stay at their version."""
+@hall.command("open-center")
+def open_center() -> None:
+    """Bring the database in line with the centre's folder: branches, calendar, diagrams."""
     from webapp import jobs, rooms
 
     settings = configuration.load()
     shop = jobs.workshop(settings)
     with shop.sessions() as session:
-        for deployed in rooms.deploy_diagrams(shop.runtime(session), settings):
+        for deployed in rooms.open_center(shop.runtime(session), settings):
             say(f"{STEP}{deployed}")
 
 
 @hall.command("load-demo")
 def load_demo_data() -> None:
-    """Put the demonstration's people and units into the configured database (never in production)."""
+    """Put the demonstration's people and units into the database (never in production)."""
     settings = configuration.load()
     if settings.mode == "production":
         raise SettingsError("mode 为 production 时不能载入演示数据。")
@@ -256,7 +261,7 @@ def worker(burst: bool) -> None:
     queue = Queue(jobs.QUEUE, connection=connection)
     # A worker says at least once a minute that it lives; /healthz relies on it.
     one = Worker([queue], connection=connection, worker_ttl=60, log_job_description=False)
-    one.work(burst=burst, logging_level=settings.log.level.upper())
+    one.work(burst=burst, logging_level="WARNING")
 
 
 @hall.command()

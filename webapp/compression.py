@@ -25,7 +25,7 @@ def _shrink(response: Response) -> Response:
     if request.endpoint != "static" or response.mimetype not in KINDS:
         return response
     response.vary.add("Accept-Encoding")
-    if response.status_code != 200 or "gzip" not in request.accept_encodings:
+    if response.status_code != 200 or not request.accept_encodings.best_match(["gzip"]):
         return response
     path = Path(current_app.static_folder or "") / (request.view_args or {})["filename"]
     small = _gzipped(path, path.stat().st_mtime_ns)

@@ -6,6 +6,7 @@ Refusals of the engine carry their own sentence; everything else has one here, b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, render_template, request
@@ -93,7 +94,7 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     return body, code, headers
 
 
-def _answer(status: int, text: str, code: str) -> tuple[object, int]:
+def _answer(status: int, text: str, code: str) -> tuple[Any, int]:
     number = g.get("request_id", "")
     if wants_json():
         return {"problem": {"code": code, "text": text}, "request_id": number}, status

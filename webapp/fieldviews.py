@@ -10,7 +10,6 @@ from engine.errors import Problem
 from forms.declared import BoundSpec, Group
 from handlers.centers import MaterialSlot
 from handlers.documents import Material
-
 from webapp.materials import FileView, file_view
 
 NOT_DRAWN = frozenset({"file"})  # uploads have their own block
@@ -123,7 +122,7 @@ def _field(spec: BoundSpec, draft: Draft, error: str, *, everything: bool) -> Fi
 
 
 def _html(spec: BoundSpec) -> dict[str, Any]:
-    """No maxlength: a pasted number with blanks must not be cut in silence, the check says it in words."""
+    """No maxlength: a pasted number with blanks must not be cut in silence."""
     found = {
         "inputmode": spec.inputmode or None,
         "autocomplete": spec.autocomplete or None,

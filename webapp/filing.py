@@ -1,132 +1,35 @@
-"""Filling in a form: first filing and the correction after a return share everything but the last step.
+"""Filling in a form: first filing and the correction after a return differ only in the last step.
 
-A `Filing` says which form of which service stands before whom; `Page` is what the template draws.  No
-service is named here: fields come from the form class, words from the centre, steps from the diagram.
+No service is named here: fields come from the form class, words from the centre, steps from the
+diagram.  Whatever a button does, everything typed is kept and comes back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-import engine
-from engine import Deployed, RequestView, definitions, drafts, errors
-from engine.errors import Problem
-from engine.models import Instance
 from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+import engine
+from engine import Deployed, RequestView, definitions, drafts, errors
+from engine.models import Instance
 from forms import registry
-from forms.base import Checked, RecordForm
+from forms.base import Checked
 from handlers import documents
 from handlers.centers import ServiceTexts
 from handlers.units import queries as units
-from sqlalchemy import select
-
 from webapp import materials
-from webapp.fieldviews import Draft, FieldView, GroupView, SlotView, groups_of, slots_of
+from webapp.filingpage import Filing, Page, build, counts_of, posted
 from webapp.format import clock_time
-from webapp.runtime import actor, center, me, now, runtime, session, settings
+from webapp.runtime import actor, center, me, now, runtime, session
 
-VALUE_CHARS_MAX = 20_000
+VALUE_CHARS_MAX = 2_000  # far above any field; what is longer is refused by the check anyway
 TOKEN_CHARS_MAX = 64
 LATER = "草稿已保存，可以稍后回来继续。"
-
-
-@dataclass(frozen=True, slots=True)
-class Filing:
-    """One form before one person.  `view` and `task_id` are set when it came back."""
-
-    deployed: Deployed
-    form: type[RecordForm]
-    texts: ServiceTexts
-    scope: str
-    draft_key: str
-    current: dict[str, str]
-    start: dict[str, str]  # what the form shows before anything is typed
-    view: RequestView | None = None
-
-    @property
-    def key(self) -> str:
-        return self.deployed.key
-
-    @property
-    def urls(self) -> dict[str, str]:
-        if self.view is not None:
-            no = self.view.no
-            return {
-                "post": url_for("requests.edit", no=no),
-                "draft": url_for("requests.draft", no=no),
-                "upload": url_for("materials.upload_again", no=no),
-                "leave": url_for("requests.page", no=no),
-            }
-        return {
-            "post": url_for("services.page", key=self.key),
-            "draft": url_for("services.draft", key=self.key),
-            "upload": url_for("materials.upload", key=self.key),
-            "leave": url_for("home.index"),
-        }
-
-
-@dataclass(slots=True)
-class Page:
-    """What `services/_filing.html` reads."""
-
-    filing: Filing
-    groups: list[GroupView]
-    slots: list[SlotView]
-    changes: list[dict[str, Any]]
-    token: str
-    errors: list[dict[str, str]] = field(default_factory=list)
-    restored_at: datetime | None = None
-    saved_at: datetime | None = None
-    refusal: str = ""
-    in_flight: dict[str, str] | None = None
-
-    @property
-    def name(self) -> str:
-        return self.filing.texts.name
-
-    @property
-    def urls(self) -> dict[str, str]:
-        return self.filing.urls
-
-    @property
-    def submit_label(self) -> str:
-        return self.filing.texts.submit_label
-
-    @property
-    def bad(self) -> int:
-        return sum(bool(f.error) for group in self.groups for f in group.fields)
-
-    @property
-    def missing(self) -> int:
-        return sum(slot.needed and not slot.files for slot in self.slots)
-
-    @property
-    def step(self) -> int:
-        """0 填写 · 1 核对 · 2 提交"""
-        if not self.changes or self.bad:
-            return 0
-        return 1 if self.missing else 2
-
-    @property
-    def steps(self) -> list[dict[str, str]]:
-        steps = self.filing.deployed.steps
-        return [
-            {"name": step.name, "who": "系统自动" if step.kind == "auto" else step.role}
-            for step in steps
-        ]
-
-    @property
-    def limit_bytes(self) -> int:
-        return settings().uploads.max_bytes
-
-    @property
-    def limit_text(self) -> str:
-        return materials.size_text(self.limit_bytes)
 
 
 def deployed_of(key: str) -> Deployed | None:
@@ -134,27 +37,34 @@ def deployed_of(key: str) -> Deployed | None:
 
 
 def for_service(key: str) -> Filing:
-    """404 for a service that is not deployed or not offered here; 403 when it is not this person's."""
+    """404 for what is not deployed or not offered here; 403 when it is not this person's."""
     deployed, texts, profile = deployed_of(key), center().services.get(key), me()
     if deployed is None or texts is None or profile is None:
         abort(404)
     scope = f"unit:{profile.unit_account_no}" if profile.unit_account_no else ""
     if not actor().holds(deployed.first.role, scope):
         abort(403)
-    return _filing(deployed, texts, scope, f"service:{key}", None)
+    return _filing(deployed, texts, scope, draft_key=f"service:{key}")
 
 
 def for_request(view: RequestView) -> Filing:
     deployed, texts = deployed_of(view.key), center().services.get(view.key)
     if deployed is None or texts is None:
         abort(404)
-    return _filing(deployed, texts, view.scope, f"request:{view.no}", view)
+    return _filing(deployed, texts, view.scope, draft_key=f"request:{view.no}", view=view)
 
 
 def _filing(
-    deployed: Deployed, texts: ServiceTexts, scope: str, draft_key: str, view: RequestView | None
+    deployed: Deployed,
+    texts: ServiceTexts,
+    scope: str,
+    *,
+    draft_key: str,
+    view: RequestView | None = None,
 ) -> Filing:
-    form = registry.get(deployed.first.form or "")
+    # A request stays on the version it started with: its own step names the form.
+    task = view.task if view is not None else None
+    form = registry.get((task.form if task is not None else deployed.first.form) or "")
     current = form.load(session(), actor(), scope)
     start = dict(current)
     if view is not None:
@@ -169,7 +79,7 @@ def open_page(filing: Filing) -> Page:
     typed = dict(filing.start)
     if kept is not None:
         typed |= _values(filing, kept.data.get("values", kept.data))
-    page = _page(filing, typed, token=_token(kept.data if kept else {}))
+    page = build(filing, typed, token=_token(kept.data if kept else {}))
     if kept is not None and typed != filing.start:
         page.restored_at = kept.updated_at
     if kept is not None:
@@ -201,7 +111,7 @@ def handle(filing: Filing, draw: Callable[[Page], str]) -> ResponseReturnValue:
             flash(problem.text, "error")
     drafts.save(runtime(), actor(), filing.draft_key, {"values": typed, "token": token})
     if action != "submit" or refused:
-        page = _page(filing, typed, token=token, refused=refused)
+        page = build(filing, typed, token=token, refused=refused)
         page.saved_at = now()
         if action == "save" and not refused:
             flash(LATER, "ok")
@@ -212,10 +122,12 @@ def handle(filing: Filing, draw: Callable[[Page], str]) -> ResponseReturnValue:
 def _submit(
     filing: Filing, typed: dict[str, str], token: str, draw: Callable[[Page], str]
 ) -> ResponseReturnValue:
-    counts = _counts(filing)
-    checked = filing.form.check(_posted(filing, typed), filing.current, filing.texts, materials=counts)
+    counts = counts_of(filing)
+    checked = filing.form.check(
+        posted(filing, typed), filing.current, filing.texts, materials=counts
+    )
     if checked.problems:
-        page = _page(filing, typed, token=token, problems=checked.problems)
+        page = build(filing, typed, token=token, problems=checked.problems)
         page.saved_at = now()
         return draw(page), 422
     data = _data(filing, checked)
@@ -223,12 +135,12 @@ def _submit(
         no = _file(filing, data, token, summary=checked.summary)
     except engine.InFlight as blocking:
         session().rollback()
-        page = _page(filing, typed, token=token)
+        page = build(filing, typed, token=token)
         page.in_flight = {"no": blocking.no}
         return draw(page), 409
     except errors.HallError as refusal:
         session().rollback()
-        page = _page(filing, typed, token=token)
+        page = build(filing, typed, token=token)
         page.refusal = refusal.text
         return draw(page), 409 if isinstance(refusal, errors.Conflict) else 422
     flash(filing.texts.submitted_toast, "ok")
@@ -274,7 +186,9 @@ def _data(filing: Filing, checked: Checked) -> dict[str, Any]:
         "form": filing.form.form_id,
         "values": checked.values,
         "changes": [change.as_data() for change in checked.changes],
-        "materials": [{"token": row.token, "slot": row.slot, "name": row.file_name} for row in rows],
+        "materials": [
+            {"token": row.token, "slot": row.slot, "name": row.file_name} for row in rows
+        ],
     }
 
 
@@ -283,13 +197,13 @@ def save_draft(filing: Filing) -> ResponseReturnValue:
     body = request.get_json(silent=True) if request.is_json else request.form
     if not isinstance(body, Mapping):
         abort(400)
-    posted = body.get("values", body)
-    typed = filing.start | _values(filing, posted if isinstance(posted, Mapping) else {})
+    sent = body.get("values", body)
+    typed = filing.start | _values(filing, sent if isinstance(sent, Mapping) else {})
     saved = drafts.save(
         runtime(), actor(), filing.draft_key, {"values": typed, "token": _token(body)}
     )
     checked = filing.form.check(
-        _posted(filing, typed), filing.current, filing.texts, materials=_counts(filing)
+        posted(filing, typed), filing.current, filing.texts, materials=counts_of(filing)
     )
     changes = [change.as_data() for change in checked.changes]
     moved = {name for name, value in typed.items() if value != filing.current.get(name)}
@@ -299,67 +213,6 @@ def save_draft(filing: Filing) -> ResponseReturnValue:
     return {"saved_at": clock_time(saved.updated_at), "changes": shown, "problems": problems}
 
 
-def _page(
-    filing: Filing,
-    typed: dict[str, str],
-    *,
-    token: str,
-    problems: list[Problem] | None = None,
-    refused: dict[str, str] | None = None,
-) -> Page:
-    """`problems` are those of a refused submission; without it only what was changed is judged."""
-    counts = _counts(filing)
-    checked = filing.form.check(_posted(filing, typed), filing.current, filing.texts, materials=counts)
-    groups = filing.form.groups(filing.texts)
-    judged = Draft(typed, filing.current, checked.problems if problems is None else problems)
-    views = groups_of(groups, judged, everything=problems is not None)
-    changed = {f.name for group in views for f in group.fields if f.changed}
-    slots = slots_of(filing.texts.materials, materials.of_draft(filing.draft_key), changed)
-    for slot in slots:
-        slot.error = (refused or {}).get(slot.id, "")
-    page = Page(filing, views, slots, _changes(views, checked.changes), token)
-    if problems is not None:
-        page.errors = _summary(problems, views, slots)
-    return page
-
-
-def _changes(groups: list[GroupView], checked: list[Any]) -> list[dict[str, Any]]:
-    """待变更清册 in page order; a value that is not right yet is listed as it was typed."""
-    worded = {change.field: change for change in checked}
-    found = []
-    for f in (f for group in groups for f in group.fields if f.changed):
-        change = worded.get(f.name)
-        old, new = (change.old_text, change.new_text) if change else (f.original_text, f.reading)
-        row = {"field": f.name, "label": f.label, "old_text": old, "new_text": new}
-        found.append(row | {"bad": bool(f.error)})
-    return found
-
-
-def _summary(
-    problems: list[Problem], groups: list[GroupView], slots: list[SlotView]
-) -> list[dict[str, str]]:
-    fields: dict[str, FieldView] = {f.name: f for group in groups for f in group.fields}
-    by_slot = {slot.id: slot for slot in slots}
-    found = []
-    for problem in problems:
-        name = problem.field or ""
-        slot = by_slot.get(name.rpartition(".")[2]) or by_slot.get(name.rpartition(":")[2])
-        if name in fields:
-            row = {"href": f"#f-{name}", "label": fields[name].label}
-        elif slot is not None:
-            slot.error = problem.text
-            row = {"href": f"#m-{slot.id}", "label": slot.name}
-        else:
-            row = {"href": "", "label": ""}
-        found.append(row | {"text": problem.text})
-    return found
-
-
-def _posted(filing: Filing, typed: Mapping[str, str]) -> dict[str, str]:
-    """What the check is told was posted: the fields of this form and nothing else of the record."""
-    return {name: typed[name] for name in filing.form.specs() if name in typed}
-
-
 def _values(filing: Filing, posted: Mapping[str, Any]) -> dict[str, str]:
     """Known fields only, as text of bounded length."""
     return {
@@ -367,13 +220,6 @@ def _values(filing: Filing, posted: Mapping[str, Any]) -> dict[str, str]:
         for name in filing.form.specs()
         if isinstance(posted.get(name), str)
     }
-
-
-def _counts(filing: Filing) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for row in materials.of_draft(filing.draft_key):
-        counts[row.slot] = counts.get(row.slot, 0) + 1
-    return counts
 
 
 def _token(source: Mapping[str, Any]) -> str:
@@ -394,16 +240,3 @@ def _already(token: str) -> str | None:
 def _in_flight(filing: Filing) -> dict[str, str] | None:
     no = engine.in_flight(runtime(), filing.key, filing.scope)
     return {"no": no} if no else None
-
-
-def unchanged(
-    data: Mapping[str, Any], changes: list[dict[str, str]], texts: ServiceTexts
-) -> list[tuple[str, str]]:
-    """The other values of a filed form, as they read, for 只看变更项 switched off."""
-    name, values = str(data.get("form") or ""), data.get("values")
-    if name not in registry.known() or not isinstance(values, Mapping):
-        return []
-    moved = {row["field"] for row in changes}
-    groups = registry.get(name).facts(values, texts)
-    return [(fact.label, fact.text) for g in groups for fact in g.facts if fact.name not in moved]
-

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import tomllib
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from markupsafe import Markup
 from engine import definitions
 from webapp import demo
 from webapp.runtime import center, counts, me, person, runtime, settings
+from webapp.settings import ROOT
 
 DIGEST_CHARS = 10
 
@@ -121,10 +122,9 @@ def idle_minutes() -> int:
 
 @lru_cache(maxsize=1)
 def version() -> str:
-    try:
-        return metadata.version("hall")
-    except metadata.PackageNotFoundError:
-        return "0.1"
+    """The product is run from its folder, not installed, so its own file knows the version."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
 
 
 def register(app: Flask) -> None:

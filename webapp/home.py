@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from engine import RequestFilter
 from engine import inbox as boxes
 from handlers.people.queries import Profile
 from handlers.units import queries as units
@@ -40,7 +41,7 @@ def index() -> ResponseReturnValue:
     if profile.kind == "staff":
         return redirect(url_for("review.desk"), 303)
     running = boxes.started(
-        runtime(), actor(), boxes.RequestFilter(status="open"), limit=RUNNING_READ_MAX
+        runtime(), actor(), RequestFilter(status="open"), limit=RUNNING_READ_MAX
     ).rows
     unit = units.unit(session(), profile.unit_account_no or "")
     shown = {box: newest(box, ROWS_SHOWN) for box in BOX_NAMES}

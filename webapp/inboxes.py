@@ -15,7 +15,7 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from engine import definitions, messages
+from engine import RequestFilter, TaskFilter, definitions, messages
 from engine import inbox as boxes
 from webapp import parking
 from webapp.format import SHANGHAI
@@ -74,13 +74,13 @@ class Asked:
         found |= {"since": self.since, "until": self.until}
         return {name: value for name, value in found.items() if value}
 
-    def tasks(self) -> Any:
-        return boxes.TaskFilter(
+    def tasks(self) -> TaskFilter:
+        return TaskFilter(
             key=self.key or None, q=self.q or None, since=_start(self.since), until=_end(self.until)
         )
 
-    def requests(self) -> Any:
-        return boxes.RequestFilter(
+    def requests(self) -> RequestFilter:
+        return RequestFilter(
             status=self.status or None,
             key=self.key or None,
             q=self.q or None,

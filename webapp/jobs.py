@@ -1,8 +1,8 @@
 """Who does what is due: a thread of the web process, or RQ workers.
 
 The outbox and the timers in the database are the truth; everything here only says "look now".  A
-wake-up that gets lost (a killed worker, a flushed Redis) costs time, never work: the thread polls, and
-RQ's scheduler runs `sweep` twice a minute.  Leases in the engine make a second runner harmless.
+wake-up that gets lost (a killed worker, a flushed Redis) costs time, never work: the thread polls,
+and RQ's scheduler runs `sweep` twice a minute.  Leases in the engine make a second runner harmless.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from engine import Runtime, outbox, timers
 from engine.calendar import Calendar
 from engine.database import configure
 from engine.models import OutboxItem
+from handlers import documents
 from handlers.centers import Center
-from webapp.rooms import calendar_of, center_of, register_handlers
+from handlers.people import sign_in
+from webapp.rooms import calendar_of, open_rooms
 from webapp.settings import Settings, load
 
 QUEUE = "hall"
@@ -36,6 +38,7 @@ ROUNDS_MAX = 50  # then the thread goes back to sleep, so that it can be stopped
 BACKOFF_SECONDS_MAX = 60.0
 TICKET_SECONDS = 60  # an item is not queued twice within this time
 REDIS_SECONDS = 2.0  # what a request may wait for Redis
+TIDY_SECONDS = 24 * 3600
 JOB_SECONDS = 110  # shorter than the lease of an outbox item
 _log = structlog.get_logger("hall.jobs")
 
@@ -82,9 +85,8 @@ def workshop(
     settings: Settings, engine: Engine | None = None, clock: Callable[[], datetime] = utc_now
 ) -> Workshop:
     """Builds everything but opens no connection, so it may be made before a fork."""
-    register_handlers()
+    center = open_rooms(settings)
     engine = engine or configure(create_engine(settings.database_url, **settings.engine_options()))
-    center = center_of(settings)
     return Workshop(
         settings, engine, sessionmaker(engine), center, calendar_of(engine, center), clock
     )
@@ -104,6 +106,15 @@ def drain(shop: Workshop, stopped: Callable[[], bool] = lambda: False) -> int:
         if done == before:  # nothing due, or only what others hold or what failed
             break
     return done
+
+
+def tidy(shop: Workshop) -> None:
+    """Once a day: forget expired sign-ins and captchas, delete files removed long ago."""
+    now = shop.clock()
+    with shop.sessions() as session:
+        forgotten = sign_in.purge(session, now)
+        deleted = documents.purge(session, shop.settings.materials_path, now)
+    _log.info("tidied", forgotten=forgotten, deleted_files=deleted)
 
 
 def _guarded(run: Callable[[int], bool], one: int) -> bool:
@@ -151,10 +162,14 @@ class Embedded:
 
     def _run(self) -> None:
         pause = poll = self._shop.settings.worker.poll_seconds
+        tidied: float | None = None
         while not self._stopping.is_set():
             try:
                 self._beat = time.monotonic()
                 drain(self._shop, self._stopping.is_set)
+                if tidied is None or self._beat - tidied > TIDY_SECONDS:
+                    tidied = self._beat
+                    tidy(self._shop)
                 pause = poll
             except Exception as error:
                 # The database is away: wait longer each time, never give up.
@@ -165,7 +180,7 @@ class Embedded:
 
 
 class RqRunner:
-    """Tells RQ's workers; a Redis that does not answer is the sweeper's business, not the user's."""
+    """Tells RQ's workers; a Redis that does not answer is the sweeper's business."""
 
     def __init__(self, settings: Settings) -> None:
         self._redis = connect_redis(settings)
@@ -247,6 +262,10 @@ def sweep() -> int:
     return queued + sum(queue_once(line, f"timer-{one}", fire_timer, one) for one in instances)
 
 
+def housekeeping() -> None:
+    tidy(prepare())
+
+
 def run_outbox(item_id: int) -> None:
     _tear_up(f"outbox-{item_id}")
     prepare().run_outbox(item_id)
@@ -305,7 +324,7 @@ def running(settings: Settings, engine: Engine) -> Iterator[Runner]:
 
 
 def schedule(settings: Settings) -> None:
-    """RQ's cron scheduler with our one entry; returns when told to stop."""
+    """RQ's cron scheduler with our two entries; returns when told to stop."""
     from rq.cron import CronScheduler
 
     clerk = CronScheduler(connection=connect_redis(settings, timeout=None))
@@ -317,5 +336,8 @@ def schedule(settings: Settings) -> None:
         result_ttl=0,
         ttl=settings.worker.sweep_seconds * 4,
         failure_ttl=3600,
+    )
+    clerk.register(
+        housekeeping, QUEUE, interval=TIDY_SECONDS, job_timeout=JOB_SECONDS, result_ttl=0
     )
     clerk.start()

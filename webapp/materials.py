@@ -1,7 +1,7 @@
 """Materials on their way in and out: upload to a draft, take back, show to who may see the request.
 
 Files are named by random tokens; whoever may not see one learns nothing, not even that it exists.
-Too large a body is refused from its header and read off in small pieces, so the browser gets an answer.
+Too large a body is refused from its header and read off in small pieces, never kept.
 """
 
 from __future__ import annotations
@@ -12,22 +12,31 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import engine
-from engine import definitions
-from engine.errors import HallError, Problem
-from engine.runtime import Runtime
-from flask import Blueprint, Response, abort, current_app, render_template, request, send_file, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    render_template,
+    request,
+    send_file,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
-from handlers import documents
-from handlers.centers import MaterialSlot
-from handlers.documents import Material
 from PIL import Image
 from sqlalchemy import func, select
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 
+import engine
+from engine import definitions
+from engine.errors import HallError, Problem
+from engine.runtime import Runtime
+from handlers import documents
+from handlers.centers import MaterialSlot
+from handlers.documents import Material
 from webapp.runtime import actor, center, now, runtime, session, settings
-from webapp.security import allow_framed_by_self, wants_json
+from webapp.security import allow_framed_by_self, audience, wants_json
 
 bp = Blueprint("materials", __name__)
 
@@ -35,14 +44,16 @@ FIELD = "file:"  # name of a slot's file input on pages without scripts: file:<s
 THUMB_PIXELS = (304, 208)  # twice the size on screen, for dense displays
 THUMB_QUALITY = 80
 KILOBYTE = 1024
-# A refused upload is read off at most so far and so long: otherwise the browser, still sending, would
-# show "connection reset" instead of our sentence.
+# A refused upload is read off at most so far and so long: otherwise the browser, still sending,
+# would show "connection reset" instead of our sentence.
 DRAIN_BYTES_MAX = 256 * KILOBYTE * KILOBYTE
 DRAIN_SECONDS_MAX = 10.0
 DRAIN_CHUNK = 64 * KILOBYTE
 IMAGE_POLICY = "default-src 'none'; frame-ancestors 'self'; sandbox"
-# Chromium's PDF viewer does not start inside a sandbox; the file was rewritten without scripts on upload.
-PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'self'"
+# Chromium's PDF viewer does not start in a sandbox; uploads were rewritten without scripts.
+PDF_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'self'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +149,7 @@ def take_one(slot: MaterialSlot, sent: FileStorage, draft_key: str) -> Problem |
 
 
 @bp.post("/services/<key>/materials")
+@audience("operator")
 def upload(key: str) -> ResponseReturnValue:
     if key not in center().services or definitions.current(runtime(), key) is None:
         abort(404)
@@ -163,7 +175,9 @@ def _upload(key: str, draft_key: str) -> ResponseReturnValue:
     return _slot_answer(slot, draft_key, problem)
 
 
-def _slot_answer(slot: MaterialSlot, draft_key: str, problem: Problem | None) -> ResponseReturnValue:
+def _slot_answer(
+    slot: MaterialSlot, draft_key: str, problem: Problem | None
+) -> ResponseReturnValue:
     names = {slot.id: slot.name}
     files = [file_view(row, names) for row in of_draft(draft_key) if row.slot == slot.id]
     html = render_template("services/_files.html", slot=SlotFiles(files), removable=True)

@@ -1,7 +1,7 @@
-"""How the hall is watched: one structured log line per request, numbers for Prometheus, and /healthz.
+"""How the hall is watched: one log line per request, numbers for Prometheus, and /healthz.
 
-Logs name the request and the user by id, never a name, a number of an identity card or a text typed.
-Metrics are counted per process; behind several gunicorn processes Prometheus adds them up by instance.
+Logs name the request and the user by id, never a name, an identity number or a text typed.
+Metrics are counted per process; with several, Prometheus adds up what it sees of each.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from typing import Any
 import structlog
 from flask import Blueprint, Flask, Response, abort, current_app, g, jsonify, request
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client import generate_latest as render_metrics
 from sqlalchemy import Engine, func, select, text
@@ -55,9 +54,7 @@ class Metrics:
         self.outbox = Gauge(
             "hall_outbox_items", "Owed to the outside world", ["state"], registry=self.registry
         )
-        self.tasks = Gauge(
-            "hall_open_tasks", "Tasks waiting for somebody", registry=self.registry
-        )
+        self.tasks = Gauge("hall_open_tasks", "Tasks waiting for somebody", registry=self.registry)
 
     def observe(self, endpoint: str, status: int, seconds: float) -> None:
         self.seconds.labels(endpoint, str(status)).observe(seconds)
@@ -100,14 +97,12 @@ def configure_logging(settings: Settings) -> None:
         finish.append(structlog.processors.format_exc_info)
     handler = logging.StreamHandler()
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[*finish, last]
-        )
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*finish, last])
     )
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log.level.upper())
-    for noisy in ("httpx", "httpcore", "alembic", "rq.worker", "rq.cron"):
+    for noisy in ("httpx", "httpcore", "alembic", "pikepdf", "rq.worker", "rq.cron"):
         logging.getLogger(noisy).setLevel(max(root.level, logging.WARNING))
     structlog.configure(
         processors=[

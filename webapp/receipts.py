@@ -1,6 +1,6 @@
-"""业务回单: one A4 sheet for a completed request, and the public page that says whether a sheet is real.
+"""业务回单: one A4 sheet for a completed request, and the public page that checks it.
 
-The QR code leads to /verify/<code>; the code is random, so knowing a number is not enough to look in.
+The QR code leads to /verify/<code>; the code is random, so knowing a number is not enough.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import engine
 import segno
-from engine import RequestView
-from engine.models import Instance
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from handlers import documents
 from sqlalchemy import select
 
+import engine
+from engine import RequestView
+from engine.models import Instance
+from handlers import documents
 from webapp.format import local
 from webapp.runtime import actor, center, now, runtime, session, settings
 from webapp.security import audience, limiter
@@ -125,7 +125,11 @@ def verify(code: str = "") -> ResponseReturnValue:
     receipt = documents.verify(session(), asked) if asked else None
     row = None
     if receipt is not None:
-        row = session().execute(select(Instance).where(Instance.no == receipt.no)).scalar_one_or_none()
+        row = (
+            session()
+            .execute(select(Instance).where(Instance.no == receipt.no))
+            .scalar_one_or_none()
+        )
     if row is None or receipt is None:
         body = render_template("receipts/verify.html", found=None, asked=asked)
         return body, 404 if asked else 200
@@ -145,7 +149,11 @@ def mask_unit(name: str) -> str:
     """凯里市云*****有限公司: enough to compare with the sheet, not enough to learn a name."""
     clear = min(NAME_CLEAR, max(1, len(name) // 3))
     hidden = len(name) - 2 * clear
-    return f"{name[:clear]}{'*' * hidden}{name[-clear:]}" if hidden > 0 else name[:1] + "*" * (len(name) - 1)
+    return (
+        f"{name[:clear]}{'*' * hidden}{name[-clear:]}"
+        if hidden > 0
+        else name[:1] + "*" * (len(name) - 1)
+    )
 
 
 def chinese_day(at: Any) -> str:

@@ -1,7 +1,7 @@
 """One request, one page, for everybody who may see it; and every decision that can be taken on it.
 
-The buttons are exactly the engine's verbs.  A decision that comes too late shows the fresh page with the
-typed opinion kept; one that comes twice from the same hand is answered as if it had come once.
+The buttons are exactly the engine's verbs.  A decision that comes too late shows the fresh page and
+keeps the opinion; one that comes twice from the same hand is answered as if it had come once.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import engine
-from engine import RequestView, drafts, errors
-from engine import inbox as boxes
-from engine.database import transaction
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
+import engine
+from engine import RequestView, drafts, errors
+from engine import inbox as boxes
+from engine.database import transaction
 from webapp import casepage, filing, materials, parking
 from webapp.casepage import Said
+from webapp.filingpage import Page
 from webapp.runtime import actor, me, runtime, session
 from webapp.security import allow_frames, allow_inline_styles
 
@@ -192,7 +193,7 @@ def draft(no: str) -> ResponseReturnValue:
     return filing.save_draft(filing.for_request(view))
 
 
-def _draw_edit(page: filing.Page, view: RequestView) -> str:
+def _draw_edit(page: Page, view: RequestView) -> str:
     allow_frames()
     texts = page.filing.texts
     entry = casepage.returned_entry(view)

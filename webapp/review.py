@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-import engine
-from engine import Facets, TaskFilter, TaskRow, errors
-from engine import inbox as boxes
-from engine.models import Instance, Task
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
+import engine
+from engine import Facets, TaskFilter, TaskRow, errors
+from engine import inbox as boxes
+from engine.models import Instance, Task
 from webapp import casepage, materials, parking
 from webapp.runtime import actor, center, runtime, session, settings
 from webapp.security import audience
@@ -27,6 +27,7 @@ bp = Blueprint("review", __name__)
 CURSOR_CHARS_MAX = 200
 CLAIM_MAX = 100  # one page of the list at most
 WHO = (("all", "全部"), ("mine", "我的"), ("pool", "岗位待办池"))
+CSS = {"over": "is-over", "today": "is-today"}
 DUE = (("over", "超期"), ("today", "今日到期"), ("soon", "三日内"))
 
 
@@ -51,9 +52,7 @@ def desk() -> ResponseReturnValue:
     asked = _asked()
     rt, who = runtime(), actor()
     after = request.args.get("after", "")[:CURSOR_CHARS_MAX] or None
-    page = boxes.todo(
-        rt, who, _filter(asked), after=after, limit=settings().limits.page_size
-    )
+    page = boxes.todo(rt, who, _filter(asked), after=after, limit=settings().limits.page_size)
     facets = boxes.facets(rt, who)
     return render_template("review/desk.html", desk=_desk(asked, page, facets))
 
@@ -98,6 +97,7 @@ def _row(row: TaskRow, files: int, index: int) -> dict[str, Any]:
         "no": row.no,
         "name": row.name,
         "again": f"第 {row.visits} 次送审" if row.visits > 1 else "",
+        "summary": row.summary,
         "scope_name": row.scope_name,
         "check": casepage.check_of(files),
         "starter_name": row.starter_name,
@@ -113,27 +113,28 @@ def _filters(asked: dict[str, str], facets: Facets) -> list[Group]:
     who = {"all": facets.all, "mine": facets.mine, "pool": facets.pool}
     due = {"over": facets.over, "today": facets.today, "soon": facets.soon}
     names = {branch.code: branch.name for branch in center().branches}
-    css = {"over": "is-over", "today": "is-today", "soon": "is-rest"}
-    keys = [(key, name, n) for key, name, n in facets.by_key]
     branches = [(code, names.get(code, code), n) for code, n in facets.by_branch]
     groups = [
-        Group("范围", [_choice(asked, "who", k, name, who[k]) for k, name in WHO]),
-        Group("期限", [_choice(asked, "due", k, name, due[k], css[k]) for k, name in DUE]),
-        Group("业务", [_choice(asked, "key", k, name, n, "is-rest") for k, name, n in keys]),
-        Group("管理部", [_choice(asked, "branch", k, name, n, "is-rest") for k, name, n in branches]),
+        _group(asked, "范围", "who", [(k, name, who[k]) for k, name in WHO]),
+        _group(asked, "期限", "due", [(k, name, due[k]) for k, name in DUE]),
+        _group(asked, "业务", "key", facets.by_key),
+        _group(asked, "管理部", "branch", branches),
     ]
     return [group for group in groups if group.choices]
 
 
-def _choice(  # noqa: PLR0913, PLR0917 - one line per choice reads best
-    asked: dict[str, str], name: str, value: str, label: str, count: int, css: str = ""
-) -> Choice:
+def _group(
+    asked: dict[str, str], title: str, name: str, choices: Iterable[tuple[str, str, int]]
+) -> Group:
     """Picking a choice again takes the filter off."""
     chosen = asked.get(name, "all" if name == "who" else "")
-    on = chosen == value
     rest = {k: v for k, v in asked.items() if k != name}
-    words = rest if on or value == "all" else rest | {name: value}
-    return Choice(label, count, _url(words), on, css)
+    found = []
+    for value, label, count in choices:
+        words = rest if value in (chosen, "all") else rest | {name: value}
+        css = CSS.get(value, "" if name == "who" else "is-rest") if count else ""
+        found.append(Choice(label, count, _url(words), value == chosen, css))
+    return Group(title, found)
 
 
 def _url(words: dict[str, str]) -> str:

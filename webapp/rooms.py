@@ -13,14 +13,17 @@ from sqlalchemy import Engine
 
 import engine
 import handlers
-from engine import Runtime
-from engine.calendar import Calendar
+from engine import Deployed, Runtime
+from engine.calendar import ZONE, Calendar
 from engine.lint import service_files
 from engine.runtime import SYSTEM
-from handlers import centers
+from forms import registry
+from handlers import calendars, centers
 from handlers.calendars import WorkingCalendar
 from handlers.centers import Center
-from webapp.settings import Settings
+from handlers.notices import delivery, texts
+from handlers.people.operations import sync_branches
+from webapp.settings import Settings, SettingsError
 
 
 def register_handlers() -> None:
@@ -29,8 +32,26 @@ def register_handlers() -> None:
         importlib.import_module(found.name)
 
 
-def center_of(settings: Settings) -> Center:
-    return centers.load(settings.root, settings.center)
+def open_rooms(settings: Settings) -> Center:
+    """Handlers registered, the SMS gateways built, the centre read and checked; no connection."""
+    register_handlers()
+    delivery.configure(settings.sms)
+    center = centers.load(settings.root, settings.center)
+    for problem in texts.check_templates(center):
+        raise SettingsError(problem.text)
+    return center
+
+
+def open_center(rt: Runtime, settings: Settings) -> Iterator[str]:
+    """Bring the database in line with the centre's folder; yields one line for each diagram.
+
+    Branches and the calendar of the coming years are written, diagrams deployed.  Running it again
+    changes nothing.
+    """
+    center: Center = rt.profile
+    sync_branches(rt.session, center.branches)
+    calendars.seed(rt.session, rt.clock().astimezone(ZONE).year)
+    yield from deploy_diagrams(rt, settings)
 
 
 def calendar_of(database: Engine, _center: Center) -> Calendar:
@@ -39,7 +60,17 @@ def calendar_of(database: Engine, _center: Center) -> Calendar:
 
 
 def deploy_diagrams(rt: Runtime, settings: Settings) -> Iterator[str]:
-    """Deploy every process of bpmn/ with this centre's own files on top; yields one line for each."""
+    """Deploy every process with this centre's own files on top; yields one line for each."""
     for key, _, files in service_files(settings.root / "bpmn", settings.center):
         made = engine.deploy(rt, key, files, SYSTEM)
+        _check_form(rt.profile, made)
         yield f"{made.name} · {key} · 第 {made.version} 版"
+
+
+def _check_form(center: Center, deployed: Deployed) -> None:
+    """A misspelt field in center.toml would lock or demand nothing: say so before anybody files."""
+    form, offered = deployed.first.form or "", center.services.get(deployed.key)
+    if form not in registry.known():
+        raise SettingsError(f"流程“{deployed.name}”要用的表单 {form} 不存在，请核对流程图。")
+    for problem in registry.get(form).misfits(offered) if offered is not None else ():
+        raise SettingsError(problem.text)

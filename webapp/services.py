@@ -1,4 +1,4 @@
-"""办理: the page of any service a centre offers.  What it shows comes from diagram, form class and centre."""
+"""办理: the page of any service.  What it shows comes from diagram, form class and centre."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp import filing, materials
+from webapp.filingpage import Page
 from webapp.security import allow_frames, audience
 
 bp = Blueprint("services", __name__)
@@ -28,6 +29,6 @@ def draft(key: str) -> ResponseReturnValue:
     return filing.save_draft(filing.for_service(key))
 
 
-def _draw(page: filing.Page) -> str:
+def _draw(page: Page) -> str:
     allow_frames()  # preview of an uploaded PDF
     return render_template("services/page.html", page=page, texts=page.filing.texts)

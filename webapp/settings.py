@@ -1,4 +1,4 @@
-"""Every setting of the hall: read from config.toml, then the environment, checked once at the start.
+"""Every setting of the hall: config.toml, then the environment, checked once at the start.
 
 A wrong value stops the start with one Chinese sentence that names the key and what is allowed.
 The description of a field *is* that "what is allowed", so the two cannot drift apart.
@@ -181,7 +181,7 @@ def _own_secret(file: Path) -> str:
 def load(
     file: Path | None = None, environ: Mapping[str, str] | None = None, **overrides: Any
 ) -> Settings:
-    """config.toml, then the environment, then `overrides` (top-level keys); raises SettingsError."""
+    """config.toml, then the environment, then `overrides`; raises SettingsError."""
     environ = os.environ if environ is None else environ
     file = file or Path(environ.get("HALL_CONFIG") or CONFIG_FILE)
     raw = _read(file)
@@ -289,7 +289,7 @@ def _sentence(error: ValidationError) -> str:
 def _allowed(error: ErrorDetails) -> str:
     """For fields of other rooms that do not describe themselves."""
     limits = {"ge": "不小于 {}", "gt": "大于 {}", "le": "不大于 {}", "lt": "小于 {}",
-              "min_length": "至少 {} 个字", "max_length": "至多 {} 个字", "expected": "{}"}  # fmt: skip
+              "min_length": "至少 {} 字", "max_length": "至多 {} 字", "expected": "{}"}  # fmt: skip
     context = error.get("ctx", {})
     said = [text.format(context[name]) for name, text in limits.items() if name in context]
     kinds = {"int_parsing": "整数", "float_parsing": "数", "bool_parsing": "true 或 false",

@@ -7,9 +7,6 @@ cookie.
 
 from __future__ import annotations
 
-import io
-from typing import Any
-
 from captcha.image import ImageCaptcha
 from flask import (
     Blueprint,
@@ -27,7 +24,9 @@ from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, login_user, logout_user
 
 from engine.errors import Problem
+from handlers.centers import Door
 from handlers.people import operations, queries, sign_in
+from handlers.people.rules import LockRule
 from webapp import demo, parking
 from webapp.runtime import Person, center, me, now, person, session, settings
 from webapp.security import audience, limiter, wants_json
@@ -35,7 +34,8 @@ from webapp.security import audience, limiter, wants_json
 bp = Blueprint("signin", __name__)
 login_manager = LoginManager()
 
-CAPTCHA_SIZE = {"width": 216, "height": 72}  # twice the size on screen, for dense displays
+CAPTCHA_WIDTH, CAPTCHA_HEIGHT = 216, 72  # twice the size on screen, for dense displays
+CAPTCHA_FONT_SIZES = (46, 50, 54)
 SIGNIN_LIMIT = "20 per minute; 200 per hour"  # per address; the account itself locks after five
 CAPTCHA_LIMIT = "60 per minute"
 WORKING_DOORS = ("unit", "staff")
@@ -74,8 +74,15 @@ def enter() -> ResponseReturnValue:
     if settings().signin.captcha and not _captcha_answered():
         wrong = Problem("captcha", "验证码不对或已过期，请输入新图片上的字符。", "captcha")
         return _page(door, problem=wrong, status=422)
+    limits = settings().signin
     outcome = sign_in.check(
-        store, door.id, posted.get("login", ""), posted.get("password", ""), now=now(), ip=_ip()
+        store,
+        door.id,
+        posted.get("login", ""),
+        posted.get("password", ""),
+        now=now(),
+        ip=_ip(),
+        rule=LockRule(limits.lock_attempts, limits.lock_minutes),
     )
     if isinstance(outcome, Problem):
         return _page(door, problem=outcome, status=422)
@@ -128,7 +135,7 @@ def password() -> ResponseReturnValue:
 @audience("public")
 @limiter.limit(CAPTCHA_LIMIT)
 def captcha_again() -> ResponseReturnValue:
-    return _captcha() if wants_json() else redirect(url_for("signin.form", **request.args), 303)
+    return _captcha() if wants_json() else _form_again()
 
 
 @bp.get("/captcha/<id>.png")
@@ -138,9 +145,8 @@ def captcha(id: str) -> ResponseReturnValue:
     answer = sign_in.captcha_answer(session(), id, now())
     if answer is None:
         abort(404)
-    picture = io.BytesIO()
-    ImageCaptcha(**CAPTCHA_SIZE, font_sizes=(46, 50, 54)).write(answer, picture)
-    return Response(picture.getvalue(), mimetype="image/png")
+    drawn = ImageCaptcha(CAPTCHA_WIDTH, CAPTCHA_HEIGHT, font_sizes=CAPTCHA_FONT_SIZES)
+    return Response(drawn.generate(answer).getvalue(), mimetype="image/png")
 
 
 def _captcha_answered() -> bool:
@@ -175,9 +181,16 @@ def _ip() -> str:
     return get_remote_address() or ""
 
 
-def _door(name: str | None) -> Any:
-    doors = {door.id: door for door in center().doors}
-    return doors.get(name or "", center().doors[0])
+def _door(name: str | None) -> Door:
+    return center().door(name or "") or center().doors[0]
+
+
+def _form_again() -> ResponseReturnValue:
+    """换一张 without scripts: the same door, and where to go on after it."""
+    asked_next = request.args.get("next")
+    kept = asked_next if parking.safe_path(asked_next) else None
+    door = _door(request.args.get("door"))
+    return redirect(url_for("signin.form", door=door.id, next=kept), 303)
 
 
 def _captcha() -> dict[str, str]:
@@ -189,7 +202,7 @@ def _captcha() -> dict[str, str]:
     }
 
 
-def _page(door: Any, *, problem: Problem | None = None, status: int = 200) -> ResponseReturnValue:
+def _page(door: Door, *, problem: Problem | None = None, status: int = 200) -> ResponseReturnValue:
     asked_next = request.values.get("next", "")
     works = door.id in WORKING_DOORS and door.open
     html = render_template(

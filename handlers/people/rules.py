@@ -6,6 +6,7 @@ Pure.  The numbers follow the baseline for level-three systems (GB/T 22239-2019 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.calendar import ZONE
@@ -14,9 +15,18 @@ from engine.errors import Problem
 PASSWORD_CHARS_MIN = 8
 PASSWORD_CHARS_MAX = 128  # argon2 reads all of it: a megabyte password would be an attack
 PASSWORD_CLASSES_MIN = 3
-FAILURES_MAX = 5
 FAILURE_WINDOW = timedelta(minutes=15)
-LOCK_TIME = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class LockRule:
+    """After so many failures in a row the login rests for so long; section [signin]."""
+
+    attempts: int = 5
+    minutes: int = 15
+
+
+LOCK_RULE = LockRule()
 
 
 def judge_password(password: str, login: str = "") -> Problem | None:
@@ -44,16 +54,16 @@ def character_classes(password: str) -> int:
     return found + any(not char.isalnum() or not char.isascii() for char in password)
 
 
-def lock_after(failures_at: Sequence[datetime]) -> datetime | None:
+def lock_after(failures_at: Sequence[datetime], rule: LockRule = LOCK_RULE) -> datetime | None:
     """Until when a login is locked, given its failures in a row, oldest first."""
     recent = [at for at in failures_at if failures_at[-1] - at < FAILURE_WINDOW]
-    if len(recent) < FAILURES_MAX:
+    if len(recent) < rule.attempts:
         return None
-    return recent[-1] + LOCK_TIME
+    return recent[-1] + timedelta(minutes=rule.minutes)
 
 
-def locked_text(until: datetime) -> str:
+def locked_text(until: datetime, rule: LockRule = LOCK_RULE) -> str:
     return (
-        f"连续输错 {FAILURES_MAX} 次，账号已锁定到 {until.astimezone(ZONE):%H:%M}，"
+        f"连续输错 {rule.attempts} 次，账号已锁定到 {until.astimezone(ZONE):%H:%M}，"
         "请到时再试；忘记密码请联系所属管理部重置。"
     )

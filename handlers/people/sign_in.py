@@ -29,7 +29,13 @@ from handlers.people.models import (
     SigninSession,
     Staff,
 )
-from handlers.people.rules import FAILURE_WINDOW, FAILURES_MAX, lock_after, locked_text
+from handlers.people.rules import (
+    FAILURE_WINDOW,
+    LOCK_RULE,
+    LockRule,
+    lock_after,
+    locked_text,
+)
 
 DOORS: dict[str, type[Account]] = {"unit": Operator, "staff": Staff}
 LOGIN_CHARS_MAX = 64
@@ -49,30 +55,39 @@ CLOSED_DOOR = Problem("signin.door", "请先选择登录身份：单位或中心
 
 
 def check(
-    session: Session, door: str, login: str, password: str, *, now: datetime, ip: str = ""
+    session: Session,
+    door: str,
+    login: str,
+    password: str,
+    *,
+    now: datetime,
+    ip: str = "",
+    rule: LockRule = LOCK_RULE,
 ) -> str | Problem:
     """The user's id (`operator:12`), or why not.  Every call leaves a `SigninAttempt`."""
     kind = DOORS.get(door)
     if kind is None:
         return CLOSED_DOOR
     login = _clean_login(login)
-    attempt = _write_down(session, (door, login), now=now, ip=ip[:45])
+    attempt = _write_down(session, (door, login), rule, now=now, ip=ip[:45])
     if isinstance(attempt, Problem):
         return attempt
     person = session.scalars(select(kind).where(kind.login == login)).one_or_none()
     stored = person.password_hash if person else None
     session.rollback()  # the slow part holds no transaction
     if not passwords.matches(stored, password):
-        return _refusal(session, door, login, now)
+        return _refusal(session, (door, login), rule, now)
     assert person is not None
-    return _let_in(session, kind, attempt, password=password, person_id=person.id)
+    return _let_in(session, kind, attempt, password=password, person_id=person.id, rule=rule)
 
 
 def _clean_login(login: str) -> str:
     return "".join(char for char in login if char.isprintable()).strip()[:LOGIN_CHARS_MAX]
 
 
-def _write_down(session: Session, key: tuple[str, str], *, now: datetime, ip: str) -> int | Problem:
+def _write_down(
+    session: Session, key: tuple[str, str], rule: LockRule, *, now: datetime, ip: str
+) -> int | Problem:
     """The id of the attempt, written as a failure; or the sentence of the lock."""
     _ensure_guard(session, key, now)
     with transaction(session):
@@ -82,9 +97,9 @@ def _write_down(session: Session, key: tuple[str, str], *, now: datetime, ip: st
         session.add(attempt)
         if guard.locked_until is not None and now < guard.locked_until:
             attempt.outcome = "locked"
-            return Problem("signin.locked", locked_text(guard.locked_until))
+            return Problem("signin.locked", locked_text(guard.locked_until, rule))
         session.flush()
-        guard.locked_until = lock_after(_failures(session, key, now))
+        guard.locked_until = lock_after(_failures(session, key, rule, now), rule)
         return attempt.id
 
 
@@ -110,7 +125,9 @@ def _hold_guard(session: Session, key: tuple[str, str]) -> SigninGuard:
     ).one()
 
 
-def _failures(session: Session, key: tuple[str, str], now: datetime) -> list[datetime]:
+def _failures(
+    session: Session, key: tuple[str, str], rule: LockRule, now: datetime
+) -> list[datetime]:
     """Times of the failures in a row since the last success, oldest first."""
     door, login = key
     same = (SigninAttempt.door == door, SigninAttempt.login == login)
@@ -122,19 +139,20 @@ def _failures(session: Session, key: tuple[str, str], now: datetime) -> list[dat
         .where(*same, SigninAttempt.outcome == "failed", SigninAttempt.at > now - FAILURE_WINDOW)
         .where(SigninAttempt.id > last_ok.scalar_subquery())
         .order_by(SigninAttempt.id.desc())
-        .limit(FAILURES_MAX)
+        .limit(rule.attempts)
     )
     return list(session.scalars(failed))[::-1]
 
 
-def _refusal(session: Session, door: str, login: str, now: datetime) -> Problem:
+def _refusal(session: Session, key: tuple[str, str], rule: LockRule, now: datetime) -> Problem:
     """The failure that locks says so at once, instead of letting people try a sixth time."""
+    door, login = key
     until = session.scalar(
         select(SigninGuard.locked_until).where(SigninGuard.door == door, SigninGuard.login == login)
     )
     session.rollback()
     if until is not None and now < until:
-        return Problem("signin.locked", locked_text(until))
+        return Problem("signin.locked", locked_text(until, rule))
     return WRONG
 
 
@@ -145,6 +163,7 @@ def _let_in(
     *,
     password: str,
     person_id: int,
+    rule: LockRule,
 ) -> str | Problem:
     with transaction(session):
         attempt = session.get_one(SigninAttempt, attempt_id)
@@ -154,7 +173,7 @@ def _let_in(
         attempt.user_id = person.user_id
         attempt.outcome = "ok" if person.enabled else "disabled"
         session.flush()
-        guard.locked_until = lock_after(_failures(session, key, attempt.at))
+        guard.locked_until = lock_after(_failures(session, key, rule, attempt.at), rule)
         if not person.enabled:
             return DISABLED  # the password was right, so this tells a stranger nothing
         if passwords.outdated(person.password_hash):

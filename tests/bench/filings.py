@@ -1,4 +1,4 @@
-"""The request the benchmark works on: a diagram, its people, its operation, and many open copies."""
+"""The request the benchmark works on: diagram, people, operation, and many open copies of it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ EFFECT = (
 )
 RESULT = {"changed": 2}
 
-APPLICANT = Actor("operator:12", "杨秀兰", frozenset({("单位经办人", f"unit:{UNIT}")}), "单位经办人")
+APPLICANT = Actor("operator:12", "杨秀兰", frozenset({("单位经办人", f"unit:{UNIT}")}))
 REVIEWER = Actor(
     "staff:3",
     "王审核",

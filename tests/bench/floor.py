@@ -11,132 +11,106 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Row, Table, bindparam, insert, select, update
+from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from engine.models import Effect, History, Instance, OutboxItem, Task
 from tests.bench import filings
 from tests.bench.filings import EFFECT, NOW, REVIEWER, UNIT
 
-_INSTANCE = cast(Table, Instance.__table__)
-_TASK = cast(Table, Task.__table__)
-_HISTORY = cast(Table, History.__table__)
-_EFFECT = cast(Table, Effect.__table__)
-_OUTBOX = cast(Table, OutboxItem.__table__)
+Values = dict[str, Any]
+INSTANCE = cast(Table, Instance.__table__)
+TASK = cast(Table, Task.__table__)
+HISTORY = cast(Table, History.__table__)
+EFFECTS = cast(Table, Effect.__table__)
+OUTBOX = cast(Table, OutboxItem.__table__)
 
+LOCKED = """
+    id no definition_id key name status label path progress deciders summary scope scope_name branch
+    starter_id starter_name in_flight revision state started_at due_at ended_at next_timer_at
+    timer_failures"""
+OPEN = "id spiff_id node node_name kind form role domain assignee assignee_name created_at due_at"
+SAVED = """
+    status label path progress deciders summary revision state updated_at ended_at in_flight
+    next_timer_at timer_failures"""
+OWED = "key kind payload instance_id created_at due_at attempts"
+OPENED = """
+    instance_id spiff_id node node_name kind form role domain status assignee assignee_name
+    created_at due_at"""
+HAPPENED = "instance_id seq at actor_id actor_name actor_title verb node node_name opinion detail"
+TAKEN = "key operation result at"
 
-def _columns(table: Table, *without: str) -> list[Any]:
-    return [column for column in table.c if column.name not in without]
-
-
-def _open_columns() -> list[Any]:
-    names = "id spiff_id node node_name kind form role domain assignee assignee_name created_at due_at"
-    return [_TASK.c[name] for name in names.split()]
-
-
-WHOSE = select(_TASK.c.instance_id).where(_TASK.c.id == bindparam("task"))
+_whose = select(TASK.c.instance_id).where(TASK.c.id == bindparam("task")).scalar_subquery()
 LOCK = (
-    select(*_columns(_INSTANCE, "token", "updated_at"))
-    .where(_INSTANCE.c.id == bindparam("case"))
-    .with_for_update()
+    select(*(INSTANCE.c[name] for name in LOCKED.split()))
+    .where(INSTANCE.c.id == _whose)
+    .with_for_update(of=INSTANCE)
 )
-OPEN = (
-    select(*_open_columns())
-    .where(_TASK.c.instance_id == bindparam("case"), _TASK.c.status == "open")
-    .order_by(_TASK.c.id)
+FIND_OPEN = (
+    select(*(TASK.c[name] for name in OPEN.split()))
+    .where(TASK.c.instance_id == bindparam("request"), TASK.c.status == "open")
+    .order_by(TASK.c.id)
 )
-CLOSE = (
-    update(_TASK)
-    .where(_TASK.c.id == bindparam("task"), _TASK.c.status == "open")
-    .values(
-        status="done",
-        **{
-            name: bindparam(name)
-            for name in (
-                "assignee",
-                "assignee_name",
-                "completed_at",
-                "completed_by",
-                "completed_by_name",
-                "decision",
-                "opinion",
-            )
-        },
-    )
+CLOSE = update(TASK).where(TASK.c.id == bindparam("task"), TASK.c.status == "open")
+DONE_BEFORE = select(EFFECTS.c.result).where(EFFECTS.c.key == bindparam("once"))
+OWE = {
+    "sqlite": sqlite.insert(OUTBOX).on_conflict_do_nothing(index_elements=["key"]).inline(),
+    "postgresql": postgresql.insert(OUTBOX).on_conflict_do_nothing(index_elements=["key"]).inline(),
+}
+KEEP_EFFECT = insert(EFFECTS).inline()
+APPEND = insert(HISTORY).inline()
+_visit = (
+    select(1 + func.count())
+    .where(TASK.c.instance_id == bindparam("request"), TASK.c.spiff_id == bindparam("token"))
+    .scalar_subquery()
 )
-DONE_BEFORE = select(_EFFECT).where(_EFFECT.c.key == bindparam("once"))
-OWED = select(_OUTBOX.c.id).where(_OUTBOX.c.key == bindparam("once"))
-VISITS = select(_TASK.c.id).where(
-    _TASK.c.instance_id == bindparam("case"), _TASK.c.spiff_id == bindparam("token")
-)
-SAVE = (
-    update(_INSTANCE)
-    .where(_INSTANCE.c.id == bindparam("case"), _INSTANCE.c.revision == bindparam("before"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                "status",
-                "label",
-                "path",
-                "progress",
-                "deciders",
-                "summary",
-                "revision",
-                "state",
-                "updated_at",
-                "ended_at",
-                "in_flight",
-                "next_timer_at",
-                "timer_failures",
-            )
-        }
-    )
+OPEN_NEXT = insert(TASK).values(visit=_visit).inline()
+SAVE = update(INSTANCE).where(
+    INSTANCE.c.id == bindparam("request"), INSTANCE.c.revision == bindparam("before")
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """The rows a real step has left behind: the floor writes the same again for other requests."""
+class Model:
+    """The rows a real step has left behind: the floor writes as many bytes for other requests."""
 
-    instance: dict[str, Any]
-    task: dict[str, Any]  # the opened one
-    history: dict[str, Any]
-    effect: dict[str, Any]
-    outbox: dict[str, Any]
+    instance: Values
+    task: Values  # the opened one
+    history: Values
+    effect: Values
+    outbox: Values
 
 
-def written(session: Session, task_id: int) -> Written:
+def model_of(session: Session, task_id: int) -> Model:
     """Read back what the engine wrote when it approved this task."""
-    case = session.execute(WHOSE, {"task": task_id}).scalar_one()
+    request = session.scalar(select(TASK.c.instance_id).where(TASK.c.id == task_id))
 
-    def last(table: Table, *which: Any) -> dict[str, Any]:
-        row: Row[Any] = session.execute(
-            select(table).where(*which).order_by(table.c.id.desc()).limit(1)
-        ).one()
-        return dict(row._mapping)
+    def last(table: Table, names: str, *which: Any) -> Values:
+        columns = [table.c[name] for name in names.split()]
+        found = select(*columns).where(*which).order_by(table.c.id.desc()).limit(1)
+        return dict(session.execute(found).one()._mapping)
 
-    found = Written(
-        last(_INSTANCE, _INSTANCE.c.id == case),
-        last(_TASK, _TASK.c.instance_id == case, _TASK.c.status == "open"),
-        last(_HISTORY, _HISTORY.c.instance_id == case),
-        last(_EFFECT),
-        last(_OUTBOX, _OUTBOX.c.instance_id == case),
+    found = Model(
+        last(INSTANCE, SAVED, INSTANCE.c.id == request),
+        last(TASK, OPENED, TASK.c.instance_id == request, TASK.c.status == "open"),
+        last(HISTORY, HAPPENED, HISTORY.c.instance_id == request),
+        last(EFFECTS, TAKEN),
+        last(OUTBOX, OWED, OUTBOX.c.instance_id == request),
     )
     session.rollback()
     return found
 
 
-def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in names}
-
-
 class Floor:
-    """One approval after the other; everything that can be known beforehand is."""
+    """Approves one task after the other; what the rows are about is taken from the model."""
 
-    def __init__(self, session: Session, model: Written) -> None:
+    def __init__(self, session: Session, model: Model) -> None:
         self._session = session
+        self._model = model
+        self._owe = OWE[session.get_bind().dialect.name]
         self._close = {
+            "status": "done",
             "assignee": REVIEWER.id,
             "assignee_name": REVIEWER.name,
             "completed_at": NOW,
@@ -145,24 +119,33 @@ class Floor:
             "decision": "approve",
             "opinion": filings.OPINION,
         }
-        self._unit = {"unit": UNIT, "address": filings.ADDRESS}
-        self._save = {
-            name: value for name, value in model.instance.items() if name in SAVE.compile().params
-        }
-        self._task = _without(model.task, *_IDLE_TASK, "id")
-        self._history = _without(model.history, "id")
-        self._effect = _without(model.effect, "id")
-        self._outbox = _without(model.outbox, *_IDLE_OUTBOX, "id")
 
     def approve(self, task_id: int) -> None:
-        session = self._session
+        session, model = self._session, self._model
         session.connection(execution_options={"hall_write": True})
-        case = session.execute(WHOSE, {"task": task_id}).scalar_one()
-        row = session.execute(LOCK, {"case": case}).one()
-        (mine,) = session.execute(OPEN, {"case": case}).all()
-        self._owe(session, case, row.no, mine.spiff_id)
-        if session.execute(CLOSE, {**self._close, "task": task_id}).rowcount != 1:  # type: ignore[attr-defined]
-            raise AssertionError("decided by somebody else")
+        row = session.execute(LOCK, {"task": task_id}).one()
+        (step,) = session.execute(FIND_OPEN, {"request": row.id}).all()
+        _one(session.execute(CLOSE, {**self._close, "task": step.id}))
+        self._take_effect(row, step.spiff_id)
         revision = row.revision + 1
-        session.execute(insert(_HISTORY), {**self._history, "instance_id": case, "seq": revision})
+        session.execute(APPEND, {**model.history, "instance_id": row.id, "seq": revision})
+        token = model.task["spiff_id"]
+        opened = {**model.task, "instance_id": row.id, "request": row.id, "token": token}
+        session.execute(OPEN_NEXT, opened)
+        saved = {**model.instance, "request": row.id, "before": row.revision, "revision": revision}
+        _one(session.execute(SAVE, saved))
         session.commit()
+
+    def _take_effect(self, row: Any, token: str) -> None:
+        session, model = self._session, self._model
+        key = f"{row.id}:record:{token}"
+        assert session.execute(DONE_BEFORE, {"once": key}).one_or_none() is None
+        _one(session.execute(EFFECT, {"unit": UNIT, "address": filings.ADDRESS}))
+        payload = {"no": row.no}
+        owed = {**model.outbox, "instance_id": row.id, "key": f"bench:{key}", "payload": payload}
+        session.execute(self._owe, owed)
+        session.execute(KEEP_EFFECT, {**model.effect, "key": key})
+
+
+def _one(result: Any) -> None:
+    assert result.rowcount == 1, "decided by somebody else"

@@ -63,7 +63,8 @@ def difference(ours: list[Said], floor: list[Said]) -> str | None:
         if one.sql != other.sql:
             return f"statement {place}\n  engine: {one.sql}\n  floor:  {other.sql}"
         if len(one.sizes) != len(other.sizes) or not _near(one, other):
-            return f"parameters of {place}: {one.sql}\n  engine: {one.sizes}\n  floor:  {other.sizes}"
+            sizes = f"\n  engine: {one.sizes}\n  floor:  {other.sizes}"
+            return f"bytes of the parameters of statement {place}, {one.sql}{sizes}"
     if len(ours) != len(floor):
         longer = (ours if len(ours) > len(floor) else floor)[min(len(ours), len(floor))]
         return f"{len(ours)} statements of the engine, {len(floor)} of the floor: {longer.sql}"

@@ -6,7 +6,9 @@ import re
 
 from flask.testing import FlaskClient
 
+from engine.models import Definition
 from tests.webapp.hall import UNIT, Hall, post
+from webapp.runtime import db
 
 
 def test_the_card_shows_the_unit_as_registered(operator: FlaskClient) -> None:
@@ -43,9 +45,6 @@ def test_a_tile_tells_what_is_under_way(hall: Hall, operator: FlaskClient) -> No
 def test_a_service_without_a_diagram_has_no_tile_and_no_menu_entry(
     hall: Hall, operator: FlaskClient
 ) -> None:
-    from engine.models import Definition
-    from webapp.runtime import db
-
     with hall.app.app_context():
         db.session.query(Definition).delete()
         db.session.commit()

@@ -340,6 +340,11 @@
     });
   }
 
+  // What the server already put into words (masked numbers, option texts) stays worded so.
+  for (const row of $$('[data-changes] tr')) {
+    const name = $('button', row).value.slice(5);
+    known[name] = { old_text: $('.h-old', row).textContent, new_text: $('.h-new', row).textContent };
+  }
   controls.forEach(mark);
   draw();
   $('[data-summary]', document)?.focus();

@@ -96,8 +96,10 @@ function quiet(form) {
     if (!ok) { toast(body.problem?.text || '网络中断，没有办成，请重试。', { kind: 'error' }); return; }
     const next = row.nextElementSibling || row.previousElementSibling;
     const list = row.parentElement;
+    if ($('.h-unread', row)) unread();
     row.remove();
-    recount(list, -1);
+    recount(list);
+    if (!body.undo) addTo(document.getElementById('t-read'), 1);
     (next ? $('a', next) : $('#main')).focus();
     const back = async () => {
       const answer = await send(body.undo).catch(() => ({ ok: false }));
@@ -108,12 +110,27 @@ function quiet(form) {
   });
 }
 
-function recount(list, by) {
+function recount(list) {
   const panel = list.closest('[role=tabpanel]');
-  const tab = panel ? document.getElementById(panel.getAttribute('aria-labelledby')) : $('.h-tabs [aria-current]');
+  addTo(panel ? document.getElementById(panel.getAttribute('aria-labelledby')) : $('.h-tabs [aria-current]'), -1);
+  if (!list.children.length) setTimeout(() => location.reload(), TOAST_MS);  // to the words for an empty box
+}
+
+function addTo(tab, by) {
   const number = tab && $('.h-n', tab);
   if (number) number.textContent = Math.max(0, Number(number.textContent) + by);
-  if (!list.children.length) location.reload();
+}
+
+// The bell and the rail count the same unread messages.
+function unread() {
+  for (const number of $$('[data-unread]')) {
+    const left = Number(number.textContent) - 1;
+    if (Number.isNaN(left)) continue;                  // 99+
+    if (left > 0) number.textContent = left;
+    else number.remove();
+    const bell = number.closest('a[aria-label]');
+    bell?.setAttribute('aria-label', left > 0 ? `消息，${left} 条未读` : '消息');
+  }
 }
 
 // ── the sign-in clock: warns two minutes ahead, shared by all tabs of this browser ──────────────

@@ -20,7 +20,7 @@
     const name = NEEDS_REASON[verbOf(button)];
     if (!opinion || !name || opinion.value.trim()) return false;
     reasonLine(form, `请先写明${name}理由，申请人会看到。`);
-    button.closest('[popover]')?.hidePopover();
+    form.querySelectorAll('[popover]:popover-open').forEach((open) => open.hidePopover());
     opinion.focus();
     return true;
   };
@@ -85,10 +85,12 @@
     row.scrollIntoView({ block: 'nearest' });
     if (!wide.matches) return;
     loading?.abort();
-    loading = new AbortController();
+    const mine = new AbortController();
+    loading = mine;
+    pane.inert = true;                                 // nobody decides on the row that was here before
     const slow = setTimeout(() => pane.setAttribute('aria-busy', 'true'), 300);
     try {
-      const answer = await fetch(row.dataset.preview, { signal: loading.signal, headers: { Accept: 'text/html' } });
+      const answer = await fetch(row.dataset.preview, { signal: mine.signal, headers: { Accept: 'text/html' } });
       if (answer.redirected) { location.reload(); return; }
       pane.innerHTML = await answer.text();            // rendered and escaped by our own server
     } catch (error) {
@@ -96,7 +98,7 @@
       pane.innerHTML = document.getElementById('pane-failed').innerHTML;
     } finally {
       clearTimeout(slow);
-      pane.removeAttribute('aria-busy');
+      if (loading === mine) { pane.inert = false; pane.removeAttribute('aria-busy'); }
     }
   };
 
@@ -125,7 +127,7 @@
   const decide = (verb) => {
     const form = pane.querySelector('form[data-decide]');
     const button = form?.querySelector(`button[data-verb="${verb}"]`);
-    if (!button) return;
+    if (!button || pane.inert) return;
     const opinion = form.querySelector('[data-opinion]');
     if (verb === 'approve' && opinion.hasAttribute('data-required') && !opinion.value.trim()) { opinion.focus(); return; }
     if (asked(form, button)) return;

@@ -1,0 +1,108 @@
+"""People at their browsers: each one a fresh context that is watched for what must never happen.
+
+A request to any other machine, an error in the console, a script that throws, a policy violation: each
+is remembered and fails the test at its end.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    Response,
+)
+
+from handlers.demo import PASSWORD
+from tests.e2e.live import LiveHall
+
+WIDE = {"width": 1440, "height": 900}
+NARROW = {"width": 390, "height": 844}
+PATIENCE_MS = 10_000
+# The browser reports each refused page (404, 409, 422 …) as an error of its own; tests look at those.
+REFUSED_PAGE = "Failed to load resource: the server responded with a status of"
+
+
+class Visitors:
+    """Opens pages for people; `verdict()` says what went wrong behind the scenes."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+        self._complaints: list[str] = []
+
+    def anybody(self, hall: LiveHall, **options: Any) -> Page:
+        """Nobody signed in."""
+        options = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai", "viewport": WIDE} | options
+        context = self._browser.new_context(base_url=hall.url, **options)
+        context.set_default_timeout(PATIENCE_MS)
+        self._contexts.append(context)
+        self._watch(context, urlsplit(hall.url).netloc)
+        return context.new_page()
+
+    def signed_in(self, hall: LiveHall, login: str, **options: Any) -> Page:
+        page = self.anybody(hall, **options)
+        page.context.add_cookies([hall.cookie_of(login)])  # type: ignore[list-item]
+        return page
+
+    def verdict(self) -> list[str]:
+        return self._complaints
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+
+    def _watch(self, context: BrowserContext, home: str) -> None:
+        def asked(request: Request) -> None:
+            parts = urlsplit(request.url)
+            if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != home:
+                self._complaints.append(f"reached for {request.url}")
+
+        def answered(response: Response) -> None:
+            if response.status >= 400 and urlsplit(response.url).path.startswith("/static/"):
+                self._complaints.append(f"{response.status} {response.url}")
+
+        def said(message: ConsoleMessage) -> None:
+            if message.type in ("error", "warning") and not message.text.startswith(REFUSED_PAGE):
+                self._complaints.append(f"console at {message.page and message.page.url}: {message.text}")
+
+        context.on("request", asked)
+        context.on("response", answered)
+        context.on("console", said)
+        context.on("weberror", lambda error: self._complaints.append(f"script: {error.error}"))
+
+
+def sign_in(page: Page, login: str, door: str = "unit", password: str = PASSWORD) -> None:
+    """Through the door, as the manual says, with the captcha from the demonstration's hint."""
+    if "/signin" not in page.url:
+        page.goto(f"/signin?door={door}")
+    page.get_by_label("单位账号" if door == "unit" else "工号").fill(login)
+    page.get_by_label("登录密码").fill(password)
+    hint = re.search(r"验证码：(\w+)", page.locator("#f-captcha-h").inner_text())
+    assert hint, "the demonstration tells its captcha"
+    page.get_by_label("验证码", exact=True).fill(hint[1])
+    page.get_by_role("button", name="登录", exact=True).click()
+    page.wait_for_url(re.compile(r"^(?!.*/signin)"))
+
+
+def toast(page: Page, text: str) -> None:
+    """A toast with these words is on the page."""
+    page.locator("#toasts .toast", has_text=text).first.wait_for()
+
+
+def no_sideways_scroll(page: Page) -> None:
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, f"{page.url} is {wide} px too wide at {page.viewport_size}"
+
+
+def field(page: Page, label: str) -> Locator:
+    """The input with this label: not the buttons that are named after it."""
+    typed = page.get_by_role("textbox", name=label, exact=True)
+    return typed.or_(page.get_by_role("combobox", name=label, exact=True))

@@ -1,0 +1,202 @@
+"""What the template of a filing page reads: fields, slots, changes and what is wrong with them.
+
+Built from the form's own check, so the page never disagrees with what a submission would say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from flask import url_for
+
+from engine import Deployed, RequestView
+from engine.errors import Problem
+from forms import registry
+from forms.base import RecordForm
+from handlers.centers import ServiceTexts
+from webapp import materials
+from webapp.fieldviews import Draft, FieldView, GroupView, SlotView, groups_of, slots_of
+from webapp.runtime import settings
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """One form before one person.  `view` and `task_id` are set when it came back."""
+
+    deployed: Deployed
+    form: type[RecordForm]
+    texts: ServiceTexts
+    scope: str
+    draft_key: str
+    current: dict[str, str]
+    start: dict[str, str]  # what the form shows before anything is typed
+    view: RequestView | None = None
+
+    @property
+    def key(self) -> str:
+        return self.deployed.key
+
+    @property
+    def urls(self) -> dict[str, str]:
+        if self.view is not None:
+            no = self.view.no
+            return {
+                "post": url_for("requests.edit", no=no),
+                "draft": url_for("requests.draft", no=no),
+                "upload": url_for("materials.upload_again", no=no),
+                "leave": url_for("requests.page", no=no),
+            }
+        return {
+            "post": url_for("services.page", key=self.key),
+            "draft": url_for("services.draft", key=self.key),
+            "upload": url_for("materials.upload", key=self.key),
+            "leave": url_for("home.index"),
+        }
+
+
+@dataclass(slots=True)
+class Page:
+    """What `services/_filing.html` reads."""
+
+    filing: Filing
+    groups: list[GroupView]
+    slots: list[SlotView]
+    changes: list[dict[str, Any]]
+    token: str
+    errors: list[dict[str, str]] = field(default_factory=list)
+    restored_at: datetime | None = None
+    saved_at: datetime | None = None
+    refusal: str = ""
+    in_flight: dict[str, str] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.filing.texts.name
+
+    @property
+    def urls(self) -> dict[str, str]:
+        return self.filing.urls
+
+    @property
+    def submit_label(self) -> str:
+        return self.filing.texts.submit_label
+
+    @property
+    def bad(self) -> int:
+        return sum(bool(f.error) for group in self.groups for f in group.fields)
+
+    @property
+    def missing(self) -> int:
+        return sum(slot.needed and not slot.files for slot in self.slots)
+
+    @property
+    def step(self) -> int:
+        """0 填写 · 1 核对 · 2 提交"""
+        if not self.changes or self.bad:
+            return 0
+        return 1 if self.missing else 2
+
+    @property
+    def steps(self) -> list[dict[str, str]]:
+        steps = self.filing.deployed.steps
+        return [
+            {"name": step.name, "who": "系统自动" if step.kind == "auto" else step.role}
+            for step in steps
+        ]
+
+    @property
+    def reviewed(self) -> bool:
+        return any(step.kind == "review" for step in self.filing.deployed.steps)
+
+    @property
+    def limit_bytes(self) -> int:
+        return settings().uploads.max_bytes
+
+    @property
+    def limit_text(self) -> str:
+        return materials.size_text(self.limit_bytes)
+
+
+def build(
+    filing: Filing,
+    typed: dict[str, str],
+    *,
+    token: str,
+    problems: list[Problem] | None = None,
+    refused: dict[str, str] | None = None,
+) -> Page:
+    """`problems` are those of a refused submission; without it only what was changed is judged."""
+    counts = counts_of(filing)
+    checked = filing.form.check(
+        posted(filing, typed), filing.current, filing.texts, materials=counts
+    )
+    groups = filing.form.groups(filing.texts)
+    judged = Draft(typed, filing.current, checked.problems if problems is None else problems)
+    views = groups_of(groups, judged, everything=problems is not None)
+    changed = {f.name for group in views for f in group.fields if f.changed}
+    slots = slots_of(filing.texts.materials, materials.of_draft(filing.draft_key), changed)
+    for slot in slots:
+        slot.error = (refused or {}).get(slot.id, "")
+    page = Page(filing, views, slots, _changes(views, checked.changes), token)
+    if problems is not None:
+        page.errors = _summary(problems, views, slots)
+    return page
+
+
+def _changes(groups: list[GroupView], checked: list[Any]) -> list[dict[str, Any]]:
+    """待变更清册 in page order; a value that is not right yet is listed as it was typed."""
+    worded = {change.field: change for change in checked}
+    found = []
+    for f in (f for group in groups for f in group.fields if f.changed):
+        change = worded.get(f.name)
+        old, new = (change.old_text, change.new_text) if change else (f.original_text, f.reading)
+        row = {"field": f.name, "label": f.label, "old_text": old, "new_text": new}
+        found.append(row | {"bad": bool(f.error)})
+    return found
+
+
+def _summary(
+    problems: list[Problem], groups: list[GroupView], slots: list[SlotView]
+) -> list[dict[str, str]]:
+    fields: dict[str, FieldView] = {f.name: f for group in groups for f in group.fields}
+    by_slot = {slot.id: slot for slot in slots}
+    found = []
+    for problem in problems:
+        name = problem.field or ""
+        slot = by_slot.get(name.rpartition(".")[2]) or by_slot.get(name.rpartition(":")[2])
+        if name in fields:
+            row = {"href": f"#f-{name}", "label": fields[name].label}
+        elif slot is not None:
+            slot.error = problem.text
+            row = {"href": f"#m-{slot.id}", "label": slot.name}
+        else:
+            row = {"href": "", "label": ""}
+        found.append(row | {"text": problem.text})
+    return found
+
+
+def posted(filing: Filing, typed: Mapping[str, str]) -> dict[str, str]:
+    """What the check is told was posted: the fields of this form and nothing else of the record."""
+    return {name: typed[name] for name in filing.form.specs() if name in typed}
+
+
+def counts_of(filing: Filing) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for row in materials.of_draft(filing.draft_key):
+        counts[row.slot] = counts.get(row.slot, 0) + 1
+    return counts
+
+
+def unchanged(
+    data: Mapping[str, Any], changes: list[dict[str, str]], texts: ServiceTexts
+) -> list[tuple[str, str]]:
+    """The other values of a filed form, as they read, for 只看变更项 switched off."""
+    name, values = str(data.get("form") or ""), data.get("values")
+    if name not in registry.known() or not isinstance(values, Mapping):
+        return []
+    moved = {row["field"] for row in changes}
+    groups = registry.get(name).facts(values, texts)
+    return [(fact.label, fact.text) for g in groups for fact in g.facts if fact.name not in moved]
