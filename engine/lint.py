@@ -39,7 +39,7 @@ def check(deployed: Deployed, files: dict[str, bytes]) -> list[Problem]:
     for node in deployed.nodes.values():
         problems += _node(deployed, node)
     for root in roots:
-        problems += [*_expressions(root), *_dead_ends(root)]
+        problems += [*_expressions(root), *_dead_ends(root), *_cycles(root)]
     return problems
 
 
@@ -135,6 +135,17 @@ def _expressions(root: etree._Element) -> Iterator[Problem]:
             label = owner.get("name") or owner.get("id")
             text = f"“{label}”的表达式“{(element.text or '').strip()[:60]}”不能用：{reason}"
             yield Problem("expression", text, owner.get("id"))
+
+
+def _cycles(root: etree._Element) -> Iterator[Problem]:
+    """The library repeats timers by the wall clock, which neither stops nor restarts with ours."""
+    for cycle in root.iter(f"{{{BPMN}}}timeCycle"):
+        definition = cycle.getparent()
+        owner = definition.getparent() if definition is not None else None
+        assert owner is not None
+        label = owner.get("name") or owner.get("id")
+        text = f"“{label}”使用了循环定时，暂不能执行，请改用时间点或时长。"
+        yield Problem("timer.cycle", text, owner.get("id"))
 
 
 def _dead_ends(root: etree._Element) -> Iterator[Problem]:

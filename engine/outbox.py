@@ -22,6 +22,7 @@ from engine.models import OutboxItem
 
 LEASE_SECONDS = 120  # longer than any handler may take
 BACKOFF_SECONDS = (15, 60, 300, 1800, 7200)  # then the item has failed
+TRIES_MAX = len(BACKOFF_SECONDS) + 1
 _log = logging.getLogger("hall.outbox")
 
 _TABLE = cast(Table, OutboxItem.__table__)
@@ -121,6 +122,8 @@ def run_one(
     kind, key, payload, attempt = leased
     job = Job(session_factory, payload, attempt, key, clock, profile)
     try:
+        if attempt > TRIES_MAX:  # each of them took its runner with it
+            raise Retry("every runner died: look for an item that kills its worker")
         if kind not in _handlers:
             raise Retry(f"no handler for {kind}: is its module imported by this worker?")
         _handlers[kind](job)
@@ -164,9 +167,11 @@ def _record_wait(
     if not wait.counted:
         values["attempts"] = attempt - 1
         values["due_at"] = now + timedelta(seconds=wait.after or BACKOFF_SECONDS[0])
-    elif attempt > len(BACKOFF_SECONDS):
+    elif attempt >= TRIES_MAX:
         values["failed_at"] = now
     else:
         values["due_at"] = now + timedelta(seconds=wait.after or BACKOFF_SECONDS[attempt - 1])
     with session_factory() as session, transaction(session):
-        session.execute(update(OutboxItem).where(OutboxItem.id == item_id).values(**values))
+        # whoever took over an expired lease has counted up: what is done there stays done
+        ours = (OutboxItem.done_at.is_(None), OutboxItem.attempts == attempt)
+        session.execute(update(OutboxItem).where(OutboxItem.id == item_id, *ours).values(**values))

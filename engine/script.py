@@ -148,6 +148,7 @@ class ScriptEngine(PythonScriptEngine):  # type: ignore[misc]
     """Binds one loaded request to the sandbox and to the registered operations."""
 
     rehearsing = False
+    ringing = False  # while due timers go off; see timer_events
 
     def __init__(
         self, rt: Runtime | None = None, case: Case | None = None, actor: Actor = SYSTEM

@@ -1,8 +1,9 @@
 """Timer events on the engine's own clock.
 
 The library reads the wall clock and takes naive times; ours asks the runtime, so that tests can
-move time, and accepts aware times only.  A parsed diagram gets these in place of the stock
-definitions.
+move time, and accepts aware times only.  Timers ring in `timers.fire` alone, never in the middle of
+a verb: what then goes wrong must fail the timer, not somebody's decision.  A parsed diagram gets
+these in place of the stock definitions.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from SpiffWorkflow.bpmn.specs.event_definitions import timer as stock
+from SpiffWorkflow.util.task import TaskState
 
 FIRED = "event_fired"
 VALUE = "event_value"
@@ -30,6 +32,12 @@ def _aware(text: str) -> datetime:
     return at
 
 
+def _rings(task: Any, at: str) -> bool:
+    if task.workflow.script_engine.ringing and _aware(at) <= _now(task):
+        task._set_internal_data(**{FIRED: True})
+    return bool(task._get_internal_data(FIRED, False))
+
+
 def _after(start: datetime, duration: str) -> datetime:
     parsed = stock.TimerEventDefinition.parse_iso_duration(duration)
     delta: timedelta = stock.TimerEventDefinition.get_timedelta_from_start(parsed, start)
@@ -47,9 +55,7 @@ class At(stock.TimeDateEventDefinition):  # type: ignore[misc]
             text = my_task.workflow.script_engine.evaluate(my_task, self.expression)
             at = _aware(text).isoformat()
             my_task._set_internal_data(**{VALUE: at})
-        if _aware(at) <= _now(my_task):
-            my_task._set_internal_data(**{FIRED: True})
-        return bool(my_task._get_internal_data(FIRED, False))
+        return _rings(my_task, at)
 
 
 class After(stock.DurationTimerEventDefinition):  # type: ignore[misc]
@@ -63,9 +69,7 @@ class After(stock.DurationTimerEventDefinition):  # type: ignore[misc]
             text = my_task.workflow.script_engine.evaluate(my_task, self.expression)
             at = _after(_now(my_task), text).isoformat()
             my_task._set_internal_data(**{VALUE: at})
-        if _aware(at) <= _now(my_task):
-            my_task._set_internal_data(**{FIRED: True})
-        return bool(my_task._get_internal_data(FIRED, False))
+        return _rings(my_task, at)
 
 
 _OURS = {stock.TimeDateEventDefinition: At, stock.DurationTimerEventDefinition: After}
@@ -86,6 +90,8 @@ def next_due(workflow: Any) -> datetime | None:
     """The earliest time at which a waiting timer of this workflow will fire."""
     times = []
     for task in workflow.event_manager.tasks.values():
+        if task._state != TaskState.WAITING or task.id not in task.workflow.tasks:
+            continue  # decided, or undone by a return: the library keeps listening for it
         value = task.internal_data.get(VALUE)
         if isinstance(value, str) and not task.internal_data.get(FIRED):
             times.append(_aware(value))

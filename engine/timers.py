@@ -46,7 +46,9 @@ def _fire(rt: Runtime, instance_id: int) -> bool:
             return False
         case = cases.load(rt, case_id=instance_id)
         workflow = cases.unpack(rt, case)
+        workflow.script_engine.ringing = True
         workflow.refresh_timers()
+        workflow.script_engine.ringing = False
         cases.advance(case)
         case.timer_failures = 0
         case.revision += 1

@@ -7,8 +7,10 @@ branches against the data at the split (see engine-study, traps 1 and 3; numbers
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
+from time import time
 from typing import Any
 
 import SpiffWorkflow.task as spiff_task
@@ -21,19 +23,22 @@ from SpiffWorkflow.task import Task as SpiffTask
 from SpiffWorkflow.util.task import TaskIterator, TaskState
 
 UNLIMITED = 1 << 60
-_STATE_NAMES = dict(zip(TaskState._values, TaskState._names, strict=True))
-_stock_name = TaskState.get_name
+_stock_set_state = SpiffTask._set_state
 _stock_extras = SpiffTask.collect_log_extras
+# It says a line at every change of a state, with people's data in it at DEBUG: not for our log.
+logging.getLogger("spiff").setLevel(logging.WARNING)
 
 
-def _state_name(state: int) -> str:
-    """The library builds two dictionaries at every state change to find this."""
-    name: str = _STATE_NAMES.get(state) or _stock_name(state)
-    return name
+def _set_state(self: Any, value: int) -> None:
+    """The library words two sentences at every state change even when nobody listens."""
+    if spiff_task.logger.isEnabledFor(20):
+        _stock_set_state(self, value)
+    elif value != self._state:
+        self._state, self.last_state_change = value, time()
 
 
 def _log_extras(self: Any, extra: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The library collects these at every state change even when nobody listens."""
+    """The library collects these even when nobody listens."""
     if not spiff_task.logger.isEnabledFor(20):
         return {}
     extras: dict[str, Any] = _stock_extras(self, extra)
@@ -60,7 +65,7 @@ class TaskId(int):
     __repr__ = __str__
 
 
-TaskState.get_name = staticmethod(_state_name)
+SpiffTask._set_state = _set_state
 SpiffTask.collect_log_extras = _log_extras
 spiff_task.uuid4 = TaskId.random
 
@@ -105,6 +110,14 @@ class Workflow(_Flat, BpmnWorkflow):  # type: ignore[misc]
         subprocess = SubWorkflow(spec, parent_task_id=my_task.id, top_workflow=self)
         self.subprocesses[my_task.id] = subprocess
         return subprocess
+
+    def do_engine_steps(
+        self, will_complete_task: Callback = None, did_complete_task: Callback = None
+    ) -> None:
+        """Run everything that is ready; the library's scan for due timers at the end is left out,
+        for timers ring in `engine.timers` alone."""
+        while self._do_engine_steps(will_complete_task, did_complete_task):
+            pass
 
     def _do_engine_steps(
         self, will_complete_task: Callback = None, did_complete_task: Callback = None

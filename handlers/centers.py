@@ -170,6 +170,7 @@ class Center(_Part):
     notices: dict[str, dict[str, Notice]] = Field(default_factory=dict)
     news: tuple[News, ...] = ()
     links: tuple[Link, ...] = ()
+    opinions: tuple[Text, ...] = ()  # one click away when deciding
 
     @field_validator("branches")
     @classmethod

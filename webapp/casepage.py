@@ -23,7 +23,6 @@ from webapp.materials import FileView, file_view
 from webapp.receipts import changes_of
 from webapp.runtime import center, me, now, session
 
-COMMON_OPINIONS = ("材料齐全，同意", "影像不清，请重传", "信息与证件不一致，请核对后重新提交")
 DECISIONS = frozenset({"submit", "approve", "refuse", "return", "withdraw", "end"})
 TONES = {
     "delivered": "done",
@@ -74,7 +73,6 @@ class Page:
     rest: list[tuple[str, str]]
     files: list[FileView]
     ahead: list[Step]
-    common: tuple[str, ...] = COMMON_OPINIONS
     opinion_max: int = OPINION_CHARS_MAX
     complete: bool = True
     check: dict[str, Any] = field(default_factory=dict)
@@ -85,6 +83,11 @@ class Page:
             if hasattr(found, name):
                 return getattr(found, name)
         raise AttributeError(name)
+
+    @property
+    def common(self) -> tuple[str, ...]:
+        """常用意见 of this centre."""
+        return center().opinions
 
     @property
     def task_id(self) -> int | None:

@@ -16,10 +16,19 @@ from tests.builders import diagrams
 from tests.conftest import Clock
 from tests.engine.hall import Desk, Hall, database
 from tests.servers import Databases
+from webapp.migrations.tables import metadata
+
+
+@pytest.fixture(scope="session")
+def _everything_is_imported() -> None:
+    """Making a database imports the handlers, and they begin to listen."""
+    metadata()
 
 
 @pytest.fixture(autouse=True)
-def _nobody_else_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+def _nobody_else_listens(
+    monkeypatch: pytest.MonkeyPatch, _everything_is_imported: None
+) -> None:
     """The fund's handlers may be loaded in this process; here they have no centre to speak for."""
     monkeypatch.setattr(events, "_listeners", defaultdict(list))
 
