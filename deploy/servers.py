@@ -50,6 +50,10 @@ def _wait(process: subprocess.Popen[bytes], log: Path, ready: Any) -> None:
     raise CannotStart(f"{log.stem} 没有启动：{lines[-1]}（日志 {log}）")
 
 
+def _runs(process: subprocess.Popen[bytes] | None) -> bool:
+    return process is not None and process.poll() is None
+
+
 def _stop(process: subprocess.Popen[bytes] | None, sign: int) -> None:
     if process is None or process.poll() is not None:
         return
@@ -75,6 +79,9 @@ class Postgres:
         return f"postgresql+psycopg://hall@/{database}?host={self._run}"
 
     def start(self) -> Postgres:
+        """Does nothing when it runs."""
+        if _runs(self._process):
+            return self
         binaries = postgres_binaries()
         self._run.mkdir(parents=True, exist_ok=True)
         self._own(self._run)
@@ -200,6 +207,9 @@ class Redis:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> Redis:
+        """Does nothing when it runs."""
+        if _runs(self._process):
+            return self
         binary = shutil.which(
             "redis-server", path=os.environ.get("PATH", "") + ":/usr/bin:/usr/sbin"
         )
@@ -226,6 +236,10 @@ class Redis:
     def stop(self) -> None:
         _stop(self._process, signal.SIGTERM)
         self._process = None
+
+    def signal(self, sign: int) -> None:
+        if self._process is not None:
+            self._process.send_signal(sign)
 
     def _answers(self) -> bool:
         try:

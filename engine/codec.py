@@ -107,14 +107,21 @@ def _parents_first(workflow: Any) -> Iterator[Any]:
 def _delta(data: dict[str, Any], parent: dict[str, Any] | None) -> Any:
     if parent is None:
         return data or _EMPTY
-    if data == parent:
-        return _SAME
     if not data:
         return _EMPTY
-    changed = {k: v for k, v in data.items() if k not in parent or parent[k] != v}
+    changed = {k: v for k, v in data.items() if k not in parent or not _same(parent[k], v)}
+    if not changed and len(data) == len(parent):
+        return _SAME
     if len(changed) == len(data):
         return data
     return [changed, [key for key in parent if key not in data]]
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Equal down to the type: 1, 1.0 and True are one to Python, but not to a form."""
+    if a is b:  # inherited and untouched, nearly always
+        return True
+    return bool(a == b) and (type(a) is type(b) is str or orjson.dumps(a) == orjson.dumps(b))
 
 
 def _dump_internal(internal: dict[str, Any]) -> dict[str, Any]:

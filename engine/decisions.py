@@ -22,6 +22,7 @@ from engine.database import transaction
 from engine.errors import Conflict, Forbidden, Problem, ReasonMissing, Refused, not_found
 from engine.models import History, Instance, Task
 from engine.runtime import Actor, Runtime
+from engine.script import as_json
 
 OPINION_CHARS_MAX = 500
 _TASK = cast(Table, Task.__table__)
@@ -84,6 +85,7 @@ def submit(
     also: Also = None,
 ) -> Outcome:
     """重新提交: complete a form step that came back, with the corrected data."""
+    as_json(data)
     with transaction(rt.session) as session:
         move = _open(rt, actor, "submit", task_id)
         case = move.case

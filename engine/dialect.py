@@ -14,6 +14,7 @@ from lxml import etree
 from SpiffWorkflow.bpmn.parser.BpmnParser import full_tag
 from SpiffWorkflow.bpmn.parser.task_parsers import GatewayParser
 from SpiffWorkflow.bpmn.parser.ValidationException import ValidationException
+from SpiffWorkflow.bpmn.specs.mixins import SubWorkflowTaskMixin
 from SpiffWorkflow.exceptions import SpiffWorkflowException
 from SpiffWorkflow.spiff.parser.process import SpiffBpmnParser
 
@@ -94,7 +95,8 @@ class Deployed:
     @property
     def first(self) -> Node:
         """The form that starts a request."""
-        return next(node for node in self.nodes.values() if node.kind == "form")
+        along = self.steps or tuple(self.nodes.values())  # a file lists its steps in any order
+        return next(node for node in along if node.kind == "form")
 
     @property
     def due_days(self) -> int | None:
@@ -119,7 +121,13 @@ def read_xml(name: str, content: bytes) -> etree._Element:
         raise bad("file.entities", f"{name} 含有 DOCTYPE 或外部实体，请用流程设计器重新导出。")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
     try:
-        return etree.fromstring(content, parser)
+        content.decode("utf-8")
+        tree = etree.fromstring(content, parser)
+        if (tree.getroottree().docinfo.encoding or "UTF-8").upper() not in ("UTF-8", "ASCII"):
+            raise UnicodeError
+        return tree
+    except UnicodeError:
+        raise bad("file.encoding", f"{name} 不是 UTF-8 编码，请用流程设计器重新导出。") from None
     except etree.XMLSyntaxError as error:
         line = error.lineno or 0
         raise bad(
@@ -134,7 +142,7 @@ def bad(code: str, text: str, element: str | None = None) -> BadDefinition:
 def parse(key: str, files: dict[str, bytes], *, row_id: int = 0, version: int = 0) -> Deployed:
     """Parse the files of one process (`*.bpmn`, `*.dmn`) whose process id is `key`."""
     parser = Parser()
-    root: etree._Element | None = None
+    processes: dict[str, etree._Element] = {}
     source = ""
     for name, content in sorted(files.items()):
         tree = read_xml(name, content)
@@ -145,18 +153,19 @@ def parse(key: str, files: dict[str, bytes], *, row_id: int = 0, version: int = 
                 parser.add_bpmn_xml(tree, name)
         except (ValidationException, SpiffWorkflowException, KeyError, TypeError) as error:
             raise _explain(name, error) from None
-        process = tree.find(f"bpmn:process[@id='{key}']", NS)
-        if process is not None:
-            root, source = process, content.decode("utf-8")
-    if root is None:
+        found = {str(each.get("id")): each for each in tree.findall("bpmn:process", NS)}
+        processes |= found
+        if key in found:
+            source = content.decode("utf-8")
+    if key not in processes:
         raise bad("process.missing", f"没有找到 id 为“{key}”的流程，请检查流程的 id。")
+    root = processes[key]
     try:
         spec = parser.get_spec(key)
         subspecs = parser.get_subprocess_specs(key)
-    except RecursionError:
-        raise bad("process.cycle", "流程之间互相调用，形成了死循环，请检查调用活动。") from None
     except Exception as error:  # noqa: BLE001 - the parser raises almost anything on odd diagrams
         raise _explain(key, error) from None
+    _refuse_cycles(key, {**subspecs, key: spec}, ())
     for each in (spec, *subspecs.values()):
         connect_loops(each)
         timer_events.adopt(each)
@@ -167,12 +176,28 @@ def parse(key: str, files: dict[str, bytes], *, row_id: int = 0, version: int = 
         version=version,
         bpmn=source,
         props=_props(root),
-        nodes=_nodes(root),
+        nodes={
+            node_id: node
+            for name in (*(subspecs.keys() & processes.keys() - {key}), key)
+            for node_id, node in _nodes(processes[name]).items()
+        },
         outcomes=_outcomes(root),
         flows=_flows(root),
         spec=spec,
         subspecs=subspecs,
     )
+
+
+def _refuse_cycles(key: str, specs: dict[str, Any], above: tuple[str, ...]) -> None:
+    """The library goes down a call activity until the memory is full."""
+    for task_spec in specs[key].task_specs.values():
+        if not isinstance(task_spec, SubWorkflowTaskMixin):
+            continue
+        if task_spec.spec in (*above, key):
+            label = task_spec.bpmn_name or task_spec.name
+            text = f"“{label}”使流程互相调用，形成了死循环，请改为调用另一个流程。"
+            raise bad("process.cycle", text, task_spec.name)
+        _refuse_cycles(task_spec.spec, specs, (*above, key))
 
 
 def _explain(name: str, error: Exception) -> BadDefinition:

@@ -16,12 +16,22 @@ from typing import Literal
 from lxml import etree
 
 from engine import operations
-from engine.dialect import BPMN, NS, REVIEW_VERBS, Deployed, Node, parse, read_xml
+from engine.dialect import BPMN, NS, REVIEW_VERBS, SPIFF, Deployed, Node, parse, read_xml
 from engine.errors import BadDefinition, Problem
+from engine.rehearsal import beginning
 from engine.script import compiled
 
 PROCESS_PROPS = frozenset({"due_working_days", "in_flight", "withdraw", "icon", "group"})
 NODE_PROPS = frozenset({"form", "verbs", "label", "due_working_days", "irreversible"})
+NAME_CHARS_MAX = 50  # what the columns and the pages have room for
+EXPRESSIONS = ("conditionExpression", "script", "timeDate", "timeDuration", "completionCondition")
+INNER = frozenset(
+    (*EXPRESSIONS, "timeCycle", "timerEventDefinition", "parameter", "parameters")
+    + ("serviceTaskOperator", "extensionElements", "multiInstanceLoopCharacteristics")
+    + ("inputExpression", "outputEntry", "input", "rule", "decisionTable")
+)
+FLOWING = ("Task", "task", "Gateway", "startEvent", "CatchEvent", "ThrowEvent", "boundaryEvent")
+FLOWING += ("callActivity", "subProcess")
 WITHDRAW = ("never", "until_claimed", "until_decided")
 
 
@@ -35,9 +45,12 @@ class Finding:
 def check(deployed: Deployed, files: dict[str, bytes]) -> list[Problem]:
     """Everything that is wrong with a parsed diagram; empty when it may be deployed."""
     roots = [read_xml(name, data) for name, data in files.items() if name.endswith(".bpmn")]
-    problems = [*_process(deployed)]
+    problems = [*_process(deployed), *_beginning(deployed)]
     for node in deployed.nodes.values():
         problems += _node(deployed, node)
+    for name, data in files.items():
+        if name.endswith(".dmn"):
+            problems += _table(read_xml(name, data))
     for root in roots:
         problems += [*_expressions(root), *_dead_ends(root), *_cycles(root)]
     return problems
@@ -74,7 +87,7 @@ def _process(deployed: Deployed) -> Iterator[Problem]:
     for name in deployed.props.keys() - PROCESS_PROPS:
         yield Problem("prop.unknown", f"流程属性“{name}”不认识，请删除或改正拼写。", deployed.key)
     days = deployed.props.get("due_working_days", "1")
-    if not days.isdigit() or not 0 < int(days) <= 365:
+    if not days.isdecimal() or not 0 < int(days) <= 365:
         yield Problem("prop.due", "办结期限应为 1 到 365 的工作日数。", deployed.key)
     if deployed.props.get("in_flight", "scope") != "scope":
         yield Problem("prop.in_flight", "属性 in_flight 只能是 scope。", deployed.key)
@@ -89,12 +102,28 @@ def _process(deployed: Deployed) -> Iterator[Problem]:
             yield Problem("end.outcome", "结束事件的 outcome 只能是 completed 或 refused。", end)
 
 
+def _beginning(deployed: Deployed) -> Iterator[Problem]:
+    if not any(node.kind == "form" for node in deployed.nodes.values()):
+        return
+    first = beginning(deployed)
+    if [node.kind for node in first] == ["form"]:
+        return
+    names = "、".join(f"“{node.name}”" for node in first) or "没有办理步骤"
+    text = f"流程要由一个填写步骤开始，现在最先到达的是：{names}，请调整顺序。"
+    yield Problem("form.first", text, first[0].id if first else deployed.key)
+
+
 def _node(deployed: Deployed, node: Node) -> Iterator[Problem]:
     name = node.name
     if node.human and not node.role:
         yield Problem("node.lane", f"“{name}”不在任何泳道中，请把它放进办理岗位的泳道。", node.id)
     for prop in node.props.keys() - NODE_PROPS:
         yield Problem("prop.unknown", f"“{name}”的属性“{prop}”不认识，请删除或改正。", node.id)
+    if len(name) > NAME_CHARS_MAX or len(node.id) > NAME_CHARS_MAX or len(node.role) > 80:
+        yield Problem("node.name", f"“{name[:20]}…”的名称过长，请缩短到 50 字以内。", node.id)
+    due = node.props.get("due_working_days", "1")
+    if not due.isdecimal() or not 0 < int(due) <= 365:
+        yield Problem("prop.due", f"“{name}”的期限应为 1 到 365 的工作日数。", node.id)
     if node.operation is not None and not operations.known(node.operation):
         yield Problem("node.operation", f"“{name}”调用的操作“{node.operation}”不存在。", node.id)
     if node.operation is not None and node.operation in deployed.nodes:
@@ -124,25 +153,50 @@ def _handles_refusal(deployed: Deployed, node: Node) -> bool:
 
 
 def _expressions(root: etree._Element) -> Iterator[Problem]:
-    for element in root.iter(f"{{{BPMN}}}conditionExpression", f"{{{BPMN}}}script"):
+    for element in root.iter(*(f"{{{BPMN}}}{name}" for name in EXPRESSIONS)):
         mode: Literal["eval", "exec"] = "exec" if element.tag.endswith("script") else "eval"
-        owner = element.getparent()
-        assert owner is not None
-        try:
-            compiled((element.text or "").strip(), mode)
-        except SyntaxError as error:
-            reason = str(error.msg if not isinstance(error.msg, tuple) else error.msg[0])
-            label = owner.get("name") or owner.get("id")
-            text = f"“{label}”的表达式“{(element.text or '').strip()[:60]}”不能用：{reason}"
-            yield Problem("expression", text, owner.get("id"))
+        yield from _expression(element, element.text or "", mode)
+    for parameter in root.iter(f"{{{SPIFF}}}parameter"):
+        yield from _expression(parameter, parameter.get("value") or "None", "eval")
+
+
+def _table(root: etree._Element) -> Iterator[Problem]:
+    """A decision table: what it asks and what it answers; its conditions have a grammar of their
+    own."""
+    for element in root.iter("{*}inputExpression", "{*}outputEntry"):
+        source = element.findtext("{*}text") or ""
+        if source.strip():
+            yield from _expression(element, source, "eval")
+
+
+def _expression(
+    element: etree._Element, source: str, mode: Literal["eval", "exec"]
+) -> Iterator[Problem]:
+    try:
+        compiled(source.strip(), mode)
+    except SyntaxError as error:
+        reason = str(error.msg if not isinstance(error.msg, tuple) else error.msg[0])
+        owner = _owner(element)
+        label = owner.get("name") or owner.get("id")
+        text = f"“{label}”的表达式“{source.strip()[:60]}”不能用：{reason}。"
+        yield Problem("expression", text, owner.get("id"))
+
+
+def _owner(element: etree._Element) -> etree._Element:
+    """The element people see: helpers such as a timer's definition lie in between."""
+    owner = element
+    while etree.QName(owner).localname in INNER or owner.get("id") is None:
+        parent = owner.getparent()
+        if parent is None:
+            break
+        owner = parent
+    return owner
 
 
 def _cycles(root: etree._Element) -> Iterator[Problem]:
     """The library repeats timers by the wall clock, which neither stops nor restarts with ours."""
     for cycle in root.iter(f"{{{BPMN}}}timeCycle"):
-        definition = cycle.getparent()
-        owner = definition.getparent() if definition is not None else None
-        assert owner is not None
+        owner = _owner(cycle)
         label = owner.get("name") or owner.get("id")
         text = f"“{label}”使用了循环定时，暂不能执行，请改用时间点或时长。"
         yield Problem("timer.cycle", text, owner.get("id"))
@@ -153,7 +207,7 @@ def _dead_ends(root: etree._Element) -> Iterator[Problem]:
         sources = {flow.get("sourceRef") for flow in process.iter(f"{{{BPMN}}}sequenceFlow")}
         for element in process.iter():
             tag = etree.QName(element).localname if isinstance(element.tag, str) else ""
-            flowing = tag.endswith(("Task", "task", "Gateway", "startEvent", "CatchEvent"))
+            flowing = tag.endswith(FLOWING) and element.get("triggeredByEvent") != "true"
             if flowing and element.get("id") not in sources:
                 label = re.sub(r"\s+", "", element.get("name") or "") or element.get("id")
                 yield Problem(

@@ -18,7 +18,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 from RestrictedPython import compile_restricted, safe_globals  # type: ignore[attr-defined]
 from RestrictedPython.Eval import default_guarded_getitem, default_guarded_getiter
-from RestrictedPython.Guards import guarded_iter_unpack_sequence, safer_getattr
+from RestrictedPython.Guards import (
+    guarded_iter_unpack_sequence,
+    guarded_unpack_sequence,
+    safer_getattr,
+)
 from SpiffWorkflow.bpmn.script_engine import PythonScriptEngine
 from SpiffWorkflow.bpmn.script_engine.python_environment import BasePythonScriptEngineEnvironment
 
@@ -30,6 +34,11 @@ if TYPE_CHECKING:
     from engine.cases import Case
 
 CODE_CACHE_MAX = 8192
+_MISSING = object()
+_CHANGING = frozenset(
+    ("append", "extend", "insert", "remove", "pop", "popitem", "clear", "update", "setdefault")
+    + ("sort", "reverse")
+)
 
 
 class NotJson(TypeError):
@@ -54,13 +63,22 @@ _PURE: dict[str, Any] = {
 def _guarded() -> dict[str, Any]:
     guards: dict[str, Any] = dict(safe_globals)
     guards["__builtins__"] = {**safe_globals["__builtins__"], **_PURE}
-    guards["_getattr_"] = safer_getattr
+    guards["_getattr_"] = _attribute
     guards["_getitem_"] = default_guarded_getitem
     guards["_getiter_"] = default_guarded_getiter
     guards["_iter_unpack_sequence_"] = guarded_iter_unpack_sequence
+    guards["_unpack_sequence_"] = guarded_unpack_sequence
     guards["_write_"] = _write_plain
     guards["_inplacevar_"] = _inplace
     return guards
+
+
+def _attribute(target: Any, name: str) -> Any:
+    """The library's guard answers None where there is no such attribute: a typo must not pass."""
+    value = safer_getattr(target, name, _MISSING)  # type: ignore[no-untyped-call]
+    if value is _MISSING:
+        raise AttributeError(f"{type(target).__name__} has no {name}")
+    return value
 
 
 def _write_plain(target: Any) -> Any:
@@ -86,9 +104,19 @@ _GUARDS = _guarded()
 def compiled(source: str, mode: Literal["eval", "exec"]) -> CodeType:
     """Code object of a restricted expression (`eval`) or script (`exec`); SyntaxError with the
     reason."""
+    _refuse_at_once(source.strip(), mode)
     code = compile_restricted(source.strip() if mode == "eval" else source, "<diagram>", mode)
     assert isinstance(code, CodeType)
     return code
+
+
+def _refuse_at_once(source: str, mode: Literal["eval", "exec"]) -> None:
+    """What RestrictedPython would let through until it runs."""
+    for node in ast.walk(ast.parse(source, mode=mode)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            raise SyntaxError("import is not available in scripts")
+        if mode == "eval" and isinstance(node, ast.Attribute) and node.attr in _CHANGING:
+            raise SyntaxError(f"an expression must not change data ({node.attr}): use a script")
 
 
 @lru_cache(CODE_CACHE_MAX)
@@ -102,7 +130,7 @@ def _parsed(source: str) -> SyntaxError | None:
 
 def evaluate(source: str, names: Mapping[str, Any]) -> Any:
     """Value of a restricted expression over `names`."""
-    return eval(compiled(source, "eval"), {**_GUARDS, **names})  # noqa: S307 - RestrictedPython
+    return eval(compiled(source, "eval"), {**names, **_GUARDS})  # noqa: S307 - RestrictedPython
 
 
 class Sandbox(BasePythonScriptEngineEnvironment):  # type: ignore[misc]
@@ -130,12 +158,15 @@ class Sandbox(BasePythonScriptEngineEnvironment):  # type: ignore[misc]
     def evaluate(
         self, expression: str, context: dict[str, Any], external_context: Any = None
     ) -> Any:
-        return evaluate(expression, {**self.globals, **(external_context or {}), **context})
+        value = evaluate(expression, {**self.globals, **(external_context or {}), **context})
+        if value is not None and type(value) not in (bool, str):  # a decision table stores it
+            as_json(value)
+        return value
 
     def execute(self, script: str, context: dict[str, Any], external_context: Any = None) -> bool:
         names = deepcopy(context)
-        scope = {**_GUARDS, **self.globals, **(external_context or {}), **names}
-        known = set(scope) - set(names)
+        scope = {**self.globals, **(external_context or {}), **names, **_GUARDS}
+        known = scope.keys() - names.keys() | _GUARDS.keys()
         exec(compiled(script, "exec"), scope)  # noqa: S102 - RestrictedPython
         result = {name: value for name, value in scope.items() if name not in known}
         as_json(result)
@@ -186,8 +217,14 @@ class Rehearsal(ScriptEngine):
 
 
 def as_json(value: Any) -> bytes:
-    """JSON bytes, or NotJson: what does not survive a save must not enter the data."""
+    """JSON bytes, or NotJson: what does not survive a save must not enter the data.
+
+    Comparing with what comes back also finds what JSON would silently change: NaN, tuples, times.
+    """
     try:
-        return orjson.dumps(value)
+        text = orjson.dumps(value)
     except TypeError as error:
         raise NotJson(f"process data must be JSON: {error}") from None
+    if orjson.loads(text) != value:
+        raise NotJson("process data must be JSON: NaN, tuples and times are not")
+    return text

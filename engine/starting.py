@@ -22,6 +22,7 @@ from engine.dialect import Deployed
 from engine.errors import Forbidden, Problem, Refused, not_found
 from engine.models import Instance, Task
 from engine.runtime import Actor, Runtime
+from engine.script import as_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Filing:
     branch: str
     summary: str
     token: str | None = None
+    name: str = ""  # what the centre calls the service; default: the diagram's name
 
 
 class InFlight(Refused):
@@ -55,6 +57,7 @@ def start(rt: Runtime, actor: Actor, key: str, *, also: Also = None, **filed: An
     transaction.
     """
     filing = Filing(**filed)
+    as_json(filing.data)
     try:
         with transaction(rt.session):
             return _start(rt, actor, (key, filing), also)
@@ -126,7 +129,7 @@ def _insert(rt: Runtime, actor: Actor, deployed: Deployed, filing: Filing) -> Ca
     one_at_a_time = deployed.props.get("in_flight") == "scope"
     values: dict[str, Any] = {
         "key": deployed.key,
-        "name": deployed.name,
+        "name": filing.name or deployed.name,
         "status": "running",
         "label": "办理中",
         "path": [node.id for node in rehearsal.from_start(deployed, rt, filing.data)],

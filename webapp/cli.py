@@ -5,6 +5,7 @@ Each command says what it does in short lines and fails in one sentence; a trace
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -55,17 +56,26 @@ def main() -> None:
 
 
 def _known_fault(error: Exception) -> str | None:
-    from sqlalchemy.exc import OperationalError
+    from redis.exceptions import RedisError
+    from sqlalchemy.exc import DBAPIError, OperationalError
 
     from engine.errors import HallError
     from webapp.server import CannotServe
 
     if isinstance(error, CannotServe | HallError):
         return str(error)
+    if isinstance(error, DBAPIError) and _tables_missing(error.orig):
+        return "数据库里还没有数据表，请先执行 hall migrate。"
     if isinstance(error, OperationalError):
         lines = str(error.orig).strip().splitlines() or ["没有说明原因"]
         return f"数据库用不了：{lines[0]}。"
+    if isinstance(error, RedisError):
+        return f"Redis 用不了：{error}。".replace("。。", "。").replace(".。", "。")
     return None
+
+
+def _tables_missing(error: BaseException | None) -> bool:
+    return "no such table" in str(error) or getattr(error, "sqlstate", "") == "42P01"
 
 
 def _fail(text: str, code: int = 1) -> None:
@@ -115,7 +125,7 @@ def demo(center: str, host: str | None, port: int | None) -> None:
     started = time.monotonic()
     settings = demo_settings(center, host, port)
     server.require_free(settings.web.host, settings.web.port)
-    settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_data_folder(settings)
     say(f"{STEP}数据库 database  {_shown(settings.data_path)}")
     migrate_database(settings)
     people = load_demo(settings)
@@ -136,6 +146,7 @@ def load_demo(settings: Settings) -> list[Any]:
     from handlers import demo as demonstration
     from webapp import jobs, rooms
 
+    _make_data_folder(settings)
     shop = jobs.workshop(settings)
     with shop.sessions() as session:
         say(f"{STEP}演示数据 demo data  {shop.center.name}")
@@ -196,10 +207,14 @@ def serve() -> None:
     server.serve(app, settings, lambda: say(f"{STEP}web  {address}"))
 
 
+def _make_data_folder(settings: Settings) -> None:
+    settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def migrate_database(settings: Settings) -> None:
     from webapp.migrations import tables
 
-    settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_data_folder(settings)
     tables.upgrade(settings.database_url)
 
 
@@ -230,6 +245,7 @@ def open_center() -> None:
     from webapp import jobs, rooms
 
     settings = configuration.load()
+    _make_data_folder(settings)
     shop = jobs.workshop(settings)
     with shop.sessions() as session:
         for deployed in rooms.open_center(shop.runtime(session), settings):
@@ -250,7 +266,7 @@ def load_demo_data() -> None:
 @click.option("--burst", is_flag=True, help="Do what is queued, then end.")
 def worker(burst: bool) -> None:
     """An RQ worker; run as many as you like."""
-    from rq import Queue, Worker
+    from rq import Queue
 
     from webapp import jobs, observability
 
@@ -260,7 +276,9 @@ def worker(burst: bool) -> None:
     connection = jobs.connect_redis(settings, timeout=None)
     queue = Queue(jobs.QUEUE, connection=connection)
     # A worker says at least once a minute that it lives; /healthz relies on it.
-    one = Worker([queue], connection=connection, worker_ttl=60, log_job_description=False)
+    one = jobs.FlushProofWorker(
+        [queue], connection=connection, worker_ttl=60, log_job_description=False
+    )
     one.work(burst=burst, logging_level="WARNING")
 
 
@@ -277,15 +295,17 @@ def scheduler() -> None:
 def _keep_scheduling(run: Callable[[], None]) -> None:
     """RQ's scheduler ends when Redis goes away; ours comes back."""
     from redis.exceptions import RedisError
+    from rq.exceptions import StopRequested
 
-    while True:
-        try:
-            run()
-        except (RedisError, OSError) as error:
-            click.echo(f"{STEP}Redis 无应答，稍后再试：{error}", err=True)
-            time.sleep(2)
-        else:
-            return
+    with contextlib.suppress(StopRequested):  # told to stop while waiting here
+        while True:
+            try:
+                run()
+            except (RedisError, OSError) as error:
+                click.echo(f"{STEP}Redis 无应答，稍后再试：{error}", err=True)
+                time.sleep(2)
+            else:
+                return
 
 
 def _rq_settings() -> Settings:

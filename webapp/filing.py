@@ -171,6 +171,7 @@ def _file(filing: Filing, data: dict[str, Any], token: str, *, summary: str) -> 
         branch=profile.branch_code,
         summary=summary,
         token=f"{who.id}:{token}",
+        name=filing.texts.name,
     ).no
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import redis
 import structlog
 from redis.exceptions import RedisError
-from rq import Queue
+from rq import Queue, Worker, worker_registration
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -37,7 +37,8 @@ BATCH = 100  # due items looked at in one go
 ROUNDS_MAX = 50  # then the thread goes back to sleep, so that it can be stopped
 BACKOFF_SECONDS_MAX = 60.0
 TICKET_SECONDS = 60  # an item is not queued twice within this time
-REDIS_SECONDS = 2.0  # what a request may wait for Redis
+REDIS_SECONDS = 1.0  # what a request may wait for Redis
+REDIS_REST_SECONDS = 10.0  # after it did not answer; the sweeper finds what is not announced
 TIDY_SECONDS = 24 * 3600
 JOB_SECONDS = 110  # shorter than the lease of an outbox item
 _log = structlog.get_logger("hall.jobs")
@@ -184,16 +185,18 @@ class RqRunner:
 
     def __init__(self, settings: Settings) -> None:
         self._redis = connect_redis(settings)
+        self._rest_until = 0.0
 
     def notify(self) -> None:
+        if time.monotonic() < self._rest_until:
+            return  # not every commit waits for a Redis that hangs
         try:
             queue_once(self._redis, "sweep", sweep)
         except (RedisError, OSError) as error:
+            self._rest_until = time.monotonic() + REDIS_REST_SECONDS
             _log.warning("redis does not answer; the sweeper will find the work", error=str(error))
 
     def beat_age_seconds(self) -> float | None:
-        from rq import Worker
-
         beats = [worker.last_heartbeat for worker in Worker.all(connection=self._redis)]
         known = [beat.replace(tzinfo=UTC) for beat in beats if beat]
         return min(((utc_now() - beat).total_seconds() for beat in known), default=None)
@@ -206,7 +209,7 @@ class RqRunner:
 
 
 def connect_redis(settings: Settings, timeout: float | None = REDIS_SECONDS) -> redis.Redis:
-    """RQ's own processes pass `timeout=None`: they wait on purpose."""
+    """RQ's workers pass `timeout=None`: they wait on purpose."""
     return redis.Redis.from_url(
         settings.redis.url, socket_timeout=timeout, socket_connect_timeout=REDIS_SECONDS
     )
@@ -231,6 +234,14 @@ def queue_once(connection: redis.Redis, ticket: str, function: Any, *args: int) 
         description=ticket,
     )
     return True
+
+
+class FlushProofWorker(Worker):
+    """Enters itself again with every beat, so that /healthz finds it after Redis was flushed."""
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        super().heartbeat(timeout, pipeline)
+        worker_registration.register(self, pipeline)
 
 
 # ── what RQ workers run ────────────────────────────────────────────────────────────────────────
@@ -327,7 +338,13 @@ def schedule(settings: Settings) -> None:
     """RQ's cron scheduler with our two entries; returns when told to stop."""
     from rq.cron import CronScheduler
 
-    clerk = CronScheduler(connection=connect_redis(settings, timeout=None))
+    class Clerk(CronScheduler):
+        def register_death(self, pipeline: Any = None) -> None:
+            # A Redis that is away forgets us by itself; it must not keep us from stopping.
+            with suppress(RedisError, OSError):
+                super().register_death(pipeline)
+
+    clerk = Clerk(connection=connect_redis(settings))
     clerk.register(
         sweep,
         QUEUE,

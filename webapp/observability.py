@@ -159,7 +159,9 @@ def health(engine: Engine, runner: jobs.Runner | None, now: Any) -> dict[str, An
     parts: dict[str, Any] = {"database": _database_health(engine, now)}
     if isinstance(runner, jobs.RqRunner):
         parts["redis"] = _redis_health(runner)
-    if runner is not None:
+    if not parts.get("redis", {"ok": True})["ok"]:
+        parts["worker"] = {"ok": False, "error": "unknown without redis"}  # do not wait twice
+    elif runner is not None:
         parts["worker"] = _worker_health(runner)
     # Redis or a worker away: slower notices, but people can still work, so the page serves on.
     return {

@@ -45,9 +45,7 @@ OpenHall = Callable[[str, str], LiveHall]
 
 
 @pytest.fixture(scope="session")
-def open_hall(
-    databases: Databases, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[OpenHall]:
+def open_hall(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenHall]:
     """A hall of this centre on this kind of database; started when first asked for."""
     running: dict[tuple[str, str], LiveHall] = {}
 

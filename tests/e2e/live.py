@@ -141,7 +141,9 @@ class LiveHall:
         """What twenty idle minutes do to a session."""
         with self.shop.sessions() as session:
             user_id = self._user_id(session, login)
-            for row in session.scalars(select(SigninSession).where(SigninSession.user_id == user_id)):
+            for row in session.scalars(
+                select(SigninSession).where(SigninSession.user_id == user_id)
+            ):
                 row.ended_at = datetime.now(UTC)
             session.commit()
 

@@ -70,7 +70,7 @@ def test_an_applicant_withdraws_until_somebody_has_decided(
     expect(page.get_by_role("button", name="撤回", exact=True)).to_have_count(0)
 
 
-def test_a_returned_request_is_ended_from_待办_and_a_new_one_can_be_filed(  # noqa: PLC2401
+def test_a_returned_request_is_ended_from_the_todo_box_and_a_new_one_filed(
     hall: LiveHall, visitors: Visitors
 ) -> None:
     login = unit_login(3)

@@ -1,4 +1,4 @@
-"""单位信息变更 as the manual tells it (第1篇, 业务办理篇 1): from the operator's form to the receipt.
+"""单位信息变更 as the manual tells it (第1篇, 业务办理篇 1): from the form to the receipt.
 
 One long walk on SQLite and on PostgreSQL, each station a function named after what the manual says;
 then what the flow chart and the messages show, one by one.
@@ -88,8 +88,8 @@ def _the_request_is_filed(page: Page, licence: Path) -> str:
     slot.locator("#m-business_licence").set_input_files(licence)
     expect(slot.locator("[data-file]")).to_contain_text("营业执照副本.jpg")
     page.get_by_role("button", name="提交审核").click()
+    toast(page, "已提交至中心审核")  # gone after five seconds, so it is looked for first
     page.wait_for_url("**/requests/*")
-    toast(page, "已提交至中心审核")
     no = page.url.rpartition("/")[2]
     expect(page.get_by_role("main")).to_contain_text(no)
     return no
@@ -137,8 +137,8 @@ def _the_operator_files_again(page: Page, no: str) -> None:
     expect(field(page, "单位地址")).to_have_value(ADDRESS)
     expect(page.locator("[data-slot=business_licence] [data-file]")).to_have_count(1)
     page.get_by_role("button", name="提交审核").click()
-    page.wait_for_url(f"**/requests/{no}")
     toast(page, "已提交至中心审核")
+    page.wait_for_url(f"**/requests/{no}")
 
 
 def _a_reviewer_agrees(page: Page, no: str, opinion: str) -> None:

@@ -69,9 +69,7 @@ def test_a_request_is_filed_returned_corrected_and_decided_without_scripts(
     assert hall.unit(OPERATOR).unit_address == ADDRESS
 
 
-def test_messages_and_the_ways_out_work_without_scripts(
-    hall: LiveHall, visitors: Visitors
-) -> None:
+def test_messages_and_the_ways_out_work_without_scripts(hall: LiveHall, visitors: Visitors) -> None:
     login = unit_login(13)
     no = hall.file(login)
     hall.decide(REVIEWER, no, "return", "请补正。")
@@ -90,6 +88,8 @@ def test_messages_and_the_ways_out_work_without_scripts(
     toast(page, "消息已删除")
     expect(rows).to_have_count(0)
     page.get_by_role("button", name="撤销").click()
+    toast(page, "消息已恢复")
+    page.goto("/inbox/read")
     expect(rows).to_have_count(1)
     page.goto(f"/requests/{no}")
     page.get_by_role("button", name="结束流程").click()

@@ -1,4 +1,4 @@
-"""西藏 (XZ-5.1): the same diagram and form, but the change takes effect at once and more is locked."""
+"""西藏 (XZ-5.1): the same diagram and form; the change takes effect at once, more is locked."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_change_takes_effect_at_once(xizang: LiveHall, visitors: Visitors) -> 
     expect(page.locator(".h-bubble").last).to_contain_text(no, timeout=15_000)
 
 
-def test_other_fields_are_grey_than_in_黔东南(  # noqa: PLC2401
+def test_other_fields_are_grey_than_in_qiandongnan(
     xizang: LiveHall, hall: LiveHall, visitors: Visitors
 ) -> None:
     there = visitors.signed_in(xizang, ACCOUNT)

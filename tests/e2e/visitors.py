@@ -1,7 +1,7 @@
 """People at their browsers: each one a fresh context that is watched for what must never happen.
 
-A request to any other machine, an error in the console, a script that throws, a policy violation: each
-is remembered and fails the test at its end.
+A request to any other machine, an error in the console, a script that throws, a policy violation:
+each is remembered and fails the test at its end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.e2e.live import LiveHall
 WIDE = {"width": 1440, "height": 900}
 NARROW = {"width": 390, "height": 844}
 PATIENCE_MS = 10_000
-# The browser reports each refused page (404, 409, 422 …) as an error of its own; tests look at those.
+# The browser calls each refused page (404, 409, 422 …) an error; tests look at those themselves.
 REFUSED_PAGE = "Failed to load resource: the server responded with a status of"
 
 
@@ -40,7 +40,9 @@ class Visitors:
 
     def anybody(self, hall: LiveHall, **options: Any) -> Page:
         """Nobody signed in."""
-        options = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai", "viewport": WIDE} | options
+        # Without motion: a page that is still scrolling cannot be looked at.
+        usual = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai", "reduced_motion": "reduce"}
+        options = usual | {"viewport": WIDE} | options
         context = self._browser.new_context(base_url=hall.url, **options)
         context.set_default_timeout(PATIENCE_MS)
         self._contexts.append(context)
@@ -71,7 +73,9 @@ class Visitors:
 
         def said(message: ConsoleMessage) -> None:
             if message.type in ("error", "warning") and not message.text.startswith(REFUSED_PAGE):
-                self._complaints.append(f"console at {message.page and message.page.url}: {message.text}")
+                self._complaints.append(
+                    f"console at {message.page and message.page.url}: {message.text}"
+                )
 
         context.on("request", asked)
         context.on("response", answered)
@@ -98,7 +102,9 @@ def toast(page: Page, text: str) -> None:
 
 
 def no_sideways_scroll(page: Page) -> None:
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    wide = page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
     assert wide <= 0, f"{page.url} is {wide} px too wide at {page.viewport_size}"
 
 

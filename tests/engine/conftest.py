@@ -34,9 +34,11 @@ def _nobody_else_listens(
 
 
 @pytest.fixture(scope="session")
-def shared_postgresql(databases: Databases) -> Engine:
+def shared_postgresql(databases: Databases) -> Iterator[Engine]:
     """Creating a database costs more than most tests here: they share one and clean up."""
-    return create_engine(databases.postgres())
+    made = create_engine(databases.postgres())
+    yield made
+    made.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -24,7 +24,9 @@ def killed(hall: Hall, *what: str) -> None:
     hall.rt.session.rollback()
     url = hall.database.url.render_as_string(hide_password=False)
     command = [sys.executable, "-m", "tests.engine.processes", what[0], url, *what[1:]]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 

@@ -66,7 +66,7 @@
     if (zoom < 0.6 && here) {
       const shape = known(here[0]);
       const tall = h / NARROW_ZOOM;
-      const top = all.height + 60 > tall ? shape.y + shape.height / 2 - tall / 2 : all.y - 12;
+      const top = all.height + 60 > tall ? Math.max(shape.y + shape.height / 2 - tall / 2, all.y - 12) : all.y - 12;
       look(NARROW_ZOOM, shape.x + shape.width / 2, top);
     } else {
       look(zoom, all.x + all.width / 2, all.y - 10 / zoom);
@@ -122,7 +122,8 @@
     graphics.setAttribute('tabindex', '0');
     graphics.setAttribute('role', 'img');
     graphics.setAttribute('aria-label', lines.join('，'));
-    graphics.addEventListener('focus', () => show(id));
+    // A step outside the picture (390 px) is brought in, so that the focus can be seen.
+    graphics.addEventListener('focus', () => { canvas.scrollToElement(id, 24); show(id); });
     graphics.addEventListener('blur', hide);
   }
   box.querySelector('svg').setAttribute('aria-label', box.getAttribute('aria-label'));
