@@ -160,6 +160,13 @@ def parse(key: str, files: dict[str, bytes], *, row_id: int = 0, version: int = 
     if key not in processes:
         raise bad("process.missing", f"没有找到 id 为“{key}”的流程，请检查流程的 id。")
     root = processes[key]
+    for call in (
+        call for each in processes.values() for call in each.iter(f"{{{BPMN}}}callActivity")
+    ):
+        if call.get("calledElement") not in processes:
+            label, target = call.get("name") or call.get("id"), call.get("calledElement")
+            text = f"“{label}”调用的流程“{target}”不在上传的文件中，请一起上传。"
+            raise bad("process.called", text, call.get("id"))
     try:
         spec = parser.get_spec(key)
         subspecs = parser.get_subprocess_specs(key)
@@ -207,8 +214,10 @@ def _explain(name: str, error: Exception) -> BadDefinition:
         "No start event found": "缺少开始事件，请从左侧拖入一个开始事件。",
         "A Service Task must have an operator": "没有选择要调用的操作，请在属性中选择操作。",
         "There is no support implemented": "使用了不支持执行的元素，请换用任务或网关。",
+        "Multiple outgoing flows": "有多条出口，请在后面加一个网关再分支。",
+        "When looking for a task spec": "的连线指向不存在的元素，请重新连接。",
     }
-    reason = str(error).split("\n")[0][:200]
+    reason = str(error).split("\n")[0].strip().rstrip(".")[:200]
     for start, sentence in known.items():
         if reason.startswith(start):
             return bad("element.invalid", f"“{label}”{sentence}", element or None)
@@ -216,7 +225,7 @@ def _explain(name: str, error: Exception) -> BadDefinition:
         return bad(
             "decision.missing", f"“{label}”引用的决策表不存在，请先上传决策表。", element or None
         )
-    return bad("element.invalid", f"“{label}”无法执行：{reason}", element or None)
+    return bad("element.invalid", f"“{label}”无法执行：{reason}。", element or None)
 
 
 def _props(element: etree._Element) -> dict[str, str]:

@@ -30,8 +30,10 @@ INNER = frozenset(
     + ("serviceTaskOperator", "extensionElements", "multiInstanceLoopCharacteristics")
     + ("inputExpression", "outputEntry", "input", "rule", "decisionTable")
 )
-FLOWING = ("Task", "task", "Gateway", "startEvent", "CatchEvent", "ThrowEvent", "boundaryEvent")
-FLOWING += ("callActivity", "subProcess")
+FLOWING = (
+    ("Task", "task", "Gateway", "startEvent", "CatchEvent", "ThrowEvent", "boundaryEvent")
+    + ("callActivity", "subProcess")
+)  # fmt: skip
 WITHDRAW = ("never", "until_claimed", "until_decided")
 
 

@@ -55,6 +55,13 @@ class Branch(_Part):
     address: Text
 
 
+class Role(_Part):
+    """A lane of the diagrams and who works in it."""
+
+    name: Text
+    note: str = ""
+
+
 class MenuGroup(_Part):
     group: Text
     services: tuple[Text, ...]
@@ -164,6 +171,7 @@ class Center(_Part):
     region: Text
     title_lines: Annotated[tuple[Text, ...], Field(min_length=1, max_length=4)]
     branches: Annotated[tuple[Branch, ...], Field(min_length=1)]
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     menu: tuple[MenuGroup, ...]
     doors: Annotated[tuple[Door, ...], Field(min_length=1)]
     services: dict[str, ServiceTexts]
@@ -176,6 +184,11 @@ class Center(_Part):
     @classmethod
     def _branches_differ(cls, rows: tuple[Branch, ...]) -> tuple[Branch, ...]:
         return _unique(rows, "code")
+
+    @field_validator("roles")
+    @classmethod
+    def _roles_differ(cls, rows: tuple[Role, ...]) -> tuple[Role, ...]:
+        return _unique(rows, "name")
 
     @field_validator("doors")
     @classmethod

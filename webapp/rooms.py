@@ -22,7 +22,7 @@ from handlers import calendars, centers
 from handlers.calendars import WorkingCalendar
 from handlers.centers import Center
 from handlers.notices import delivery, texts
-from handlers.people.operations import sync_branches
+from handlers.people.operations import sync_branches, sync_roles
 from webapp.settings import Settings, SettingsError
 
 
@@ -50,6 +50,7 @@ def open_center(rt: Runtime, settings: Settings) -> Iterator[str]:
     """
     center: Center = rt.profile
     sync_branches(rt.session, center.branches)
+    sync_roles(rt.session, center.roles)
     calendars.seed(rt.session, rt.clock().astimezone(ZONE).year)
     yield from deploy_diagrams(rt, settings)
 
@@ -63,12 +64,17 @@ def deploy_diagrams(rt: Runtime, settings: Settings) -> Iterator[str]:
     """Deploy every process with this centre's own files on top; yields one line for each."""
     for key, _, files in service_files(settings.root / "bpmn", settings.center):
         made = engine.deploy(rt, key, files, SYSTEM)
-        _check_form(rt.profile, made)
+        _check_fit(rt.profile, made)
         yield f"{made.name} · {key} · 第 {made.version} 版"
 
 
-def _check_form(center: Center, deployed: Deployed) -> None:
-    """A misspelt field in center.toml would lock or demand nothing: say so before anybody files."""
+def _check_fit(center: Center, deployed: Deployed) -> None:
+    """Diagram, form and center.toml must name the same things: say so before anybody files."""
+    known = {role.name for role in center.roles}
+    for node in deployed.nodes.values():
+        if node.human and node.role not in known:
+            text = f"流程“{deployed.name}”的泳道“{node.role}”不是本中心的岗位，可用："
+            raise SettingsError(f"{text}{'、'.join(sorted(known))}。")
     form, offered = deployed.first.form or "", center.services.get(deployed.key)
     if form not in registry.known():
         raise SettingsError(f"流程“{deployed.name}”要用的表单 {form} 不存在，请核对流程图。")

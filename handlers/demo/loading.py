@@ -48,6 +48,7 @@ class Login(NamedTuple):
 def load(session: Session, center: Center, *, now: datetime) -> None:
     """Everything of one centre; what is there already stays as it is."""
     operations.sync_branches(session, center.branches)
+    operations.sync_roles(session, center.roles)
     calendars.seed(session, now.astimezone(ZONE).year - 1)
     facts = FACTS.get(center.code)
     if facts is None:  # a centre of one's own starts with its branches alone

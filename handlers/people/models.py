@@ -74,6 +74,15 @@ class Staff(Account, Base):
     )
 
 
+class Role(Base):
+    """A post as diagrams know it: the name of a lane (归集审核岗, 单位经办人)."""
+
+    __tablename__ = "hall_role"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    note: Mapped[str] = mapped_column(String(255), default="")
+
+
 class Post(Base):
     """A role held in one branch, or in every branch when `branch_code` is `*`."""
 
@@ -85,7 +94,7 @@ class Post(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     staff_id: Mapped[int] = mapped_column(ForeignKey("hall_staff.id", ondelete="CASCADE"))
-    role: Mapped[str] = mapped_column(String(40))
+    role: Mapped[str] = mapped_column(ForeignKey("hall_role.name"))
     branch_code: Mapped[str] = mapped_column(String(20))
 
     staff: Mapped[Staff] = relationship(back_populates="posts")

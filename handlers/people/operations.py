@@ -11,8 +11,17 @@ from sqlalchemy.orm import Session
 from engine.database import transaction
 from engine.errors import Problem
 from handlers.people import passwords, queries, sign_in
-from handlers.people.models import Branch, Operator, Staff
+from handlers.people.models import Branch, Operator, Role, Staff
 from handlers.people.rules import judge_password
+
+
+class RoleRow(Protocol):
+    """A post as the centre's file describes it (`handlers.centers.Role`)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def note(self) -> str: ...
 
 
 class BranchRow(Protocol):
@@ -103,6 +112,13 @@ def _set(person: Operator | Staff, password_hash: str, *, now: datetime, tempora
     person.password_hash = password_hash
     person.password_changed_at = now
     person.must_change_password = temporary
+
+
+def sync_roles(session: Session, rows: Iterable[RoleRow]) -> None:
+    """The same for the posts: those of the centre's file are there, earlier ones stay."""
+    with transaction(session):
+        for row in rows:
+            session.merge(Role(name=row.name, note=row.note))
 
 
 def sync_branches(session: Session, rows: Iterable[BranchRow]) -> None:

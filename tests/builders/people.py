@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.database import configure
-from handlers.people.models import Branch, Operator, Post, Staff
+from handlers.people.models import Branch, Operator, Post, Role, Staff
 from handlers.people.passwords import hashed
 from handlers.units.models import Unit
 
@@ -55,6 +55,8 @@ def staff(session: Session, *posts: tuple[str, str], **values: Any) -> str:
         }
         | values
     )
+    for role, _ in posts:
+        session.merge(Role(name=role))
     row.posts = [Post(role=role, branch_code=code) for role, code in posts]
     return _add(session, row)
 

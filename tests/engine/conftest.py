@@ -26,9 +26,7 @@ def _everything_is_imported() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nobody_else_listens(
-    monkeypatch: pytest.MonkeyPatch, _everything_is_imported: None
-) -> None:
+def _nobody_else_listens(monkeypatch: pytest.MonkeyPatch, _everything_is_imported: None) -> None:
     """The fund's handlers may be loaded in this process; here they have no centre to speak for."""
     monkeypatch.setattr(events, "_listeners", defaultdict(list))
 

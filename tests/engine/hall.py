@@ -37,9 +37,7 @@ REVIEWER = person("staff:1", "王审核", (FIRST, f"branch:{BRANCH}"))
 REVIEWER_2 = person("staff:2", "赵审核", (FIRST, f"branch:{BRANCH}"))
 SECONDER = person("staff:3", "李复核", (SECOND, f"branch:{BRANCH}"))
 SECONDER_2 = person("staff:4", "陈复核", (SECOND, f"branch:{BRANCH}"))
-BOTH = person(
-    "staff:5", "周同舟", (FIRST, f"branch:{BRANCH}"), (SECOND, f"branch:{BRANCH}")
-)
+BOTH = person("staff:5", "周同舟", (FIRST, f"branch:{BRANCH}"), (SECOND, f"branch:{BRANCH}"))
 FAR = person("staff:6", "吴审核", (FIRST, f"branch:{OTHER_BRANCH}"))
 EVERYWHERE = person("staff:12", "龙主管", (FIRST, "*"))
 # works for the centre and is an operator of the unit at once

@@ -181,8 +181,10 @@ LEAVES = (
 )
 VALUES = st.recursive(
     LEAVES,
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(HOSTILE_KEYS | st.text(max_size=8), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(HOSTILE_KEYS | st.text(max_size=8), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 DATA = st.dictionaries(HOSTILE_KEYS | st.text(max_size=8), VALUES, max_size=6)

@@ -23,7 +23,7 @@ from handlers.centers import Center, Notice
 from handlers.notices import operations, queries, texts
 from handlers.notices.announcements import announce
 from handlers.notices.models import SmsMessage
-from handlers.people.models import Operator, Post, Staff
+from handlers.people.models import Operator, Post, Role, Staff
 from tests.conftest import Clock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,6 +142,8 @@ def populate(session: Session, clock: Clock) -> None:
         unit_account_no="020810042637",
     )
     session.add_all([definition, applicant])
+    session.add(Role(name="归集审核岗"))
+    session.flush()
     for number, branch in enumerate(("QDN01", "*", "QDN02"), start=1):
         staff = Staff(
             id=number,

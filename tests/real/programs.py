@@ -91,6 +91,13 @@ class Program:
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def minds(self, sign: int) -> bool:
+        """Whether it has got so far as to have a handler for this signal."""
+        with suppress(OSError):
+            status = Path(f"/proc/{self.pid}/status").read_text()
+            return bool(int(status.partition("SigCgt:")[2].split()[0], 16) >> (sign - 1) & 1)
+        return False
+
     def members(self) -> list[int]:
         return members(self.pid) if self._process is not None else []
 

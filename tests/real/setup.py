@@ -115,6 +115,7 @@ class RealHall(LiveHall):
     def expect_healthy(self) -> None:
         assert eventually(lambda: not self.health().get("degraded", True), 30), self.health()
         assert eventually(lambda: len(self.web_pids()) == WEB_PROCESSES)
+        assert eventually(lambda: all(one.minds(signal.SIGTERM) for one in self.programs))
 
     def health(self) -> dict[str, Any]:
         try:

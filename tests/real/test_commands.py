@@ -36,7 +36,7 @@ def started(product: Path, arguments: list[str], **settings: str) -> Iterator[Pr
 
 
 def our_processes(product: Path) -> set[int]:
-    """Processes that work in this copy or were started with a path in it, whatever their session."""
+    """Processes that work in this copy or were started with a path in it, of any session."""
     found = set()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -127,9 +127,7 @@ def test_an_unknown_centre_is_one_sentence(command: list[str], tmp_path: Path) -
 
 
 @pytest.mark.parametrize("command", ["migrate", "load-demo", "open-center", "serve"])
-def test_a_data_folder_that_cannot_be_written_is_one_sentence(
-    command: str, tmp_path: Path
-) -> None:
+def test_a_data_folder_that_cannot_be_written_is_one_sentence(command: str, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()  # for root, every folder is writable; but no folder is inside a file
     settings = {"HALL_DATA_DIR": str(file / "data"), "HALL_WEB_PORT": str(free_port())}

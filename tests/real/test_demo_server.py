@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import select
 
 from engine.models import OutboxItem
+from tests.e2e.live import LiveHall, unit_login
 from tests.handlers.sms_server import Phone, sms_server
 from tests.real.programs import Program, eventually, finished
 from tests.real.setup import RealHall, sms_settings
-from tests.e2e.live import LiveHall, unit_login
 
 
 class SmallHall(RealHall):

@@ -1,4 +1,4 @@
-"""Somebody with a browser but no screen: signs in, files and decides over HTTP, through the pages."""
+"""Somebody with a browser but no screen: signs in, files and decides, through the pages."""
 
 from __future__ import annotations
 
