@@ -33,7 +33,11 @@ def load(rt: Runtime, actor: Actor, scope_key: str) -> Draft | None:
 
 def save(rt: Runtime, actor: Actor, scope_key: str, data: dict[str, Any]) -> Draft:
     """Replace the draft of this person for this page."""
-    if len(orjson.dumps(data)) > DRAFT_BYTES_MAX:
+    try:
+        size = len(orjson.dumps(data))
+    except TypeError:  # half of a character, a number nobody means: typed by a program
+        raise Refused(Problem("draft.not_json", "草稿含有无法识别的字符，没有保存。")) from None
+    if size > DRAFT_BYTES_MAX:
         raise Refused(Problem("draft.too_large", "草稿内容过长，没有保存，请删减后再试。"))
     now = rt.clock()
     try:

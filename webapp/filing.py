@@ -6,6 +6,7 @@ diagram.  Whatever a button does, everything typed is kept and comes back.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
@@ -78,7 +79,8 @@ def open_page(filing: Filing) -> Page:
     kept = drafts.load(runtime(), actor(), filing.draft_key)
     typed = dict(filing.start)
     if kept is not None:
-        typed |= _values(filing, kept.data.get("values", kept.data))
+        sent = kept.data.get("values", kept.data)
+        typed |= _values(filing, sent, kept.data.get("base"))
     page = build(filing, typed, token=_token(kept.data if kept else {}))
     if kept is not None and typed != filing.start:
         page.restored_at = kept.updated_at
@@ -101,7 +103,7 @@ def handle(filing: Filing, draw: Callable[[Page], str]) -> ResponseReturnValue:
             drafts.drop(writing, actor().id, filing.draft_key)
         flash("草稿已放弃", "ok")
         return redirect(filing.urls["post"], 303)
-    typed = filing.start | _values(filing, request.form)
+    typed = filing.start | _values(filing, request.form, request.form.get("base"))
     if action == "drop" and detail in filing.current:
         typed[detail] = filing.current[detail]
     refused = materials.take_posted(filing.texts.materials, filing.draft_key)
@@ -109,7 +111,7 @@ def handle(filing: Filing, draw: Callable[[Page], str]) -> ResponseReturnValue:
         problem = materials.take_back(detail)
         if problem is not None:
             flash(problem.text, "error")
-    drafts.save(runtime(), actor(), filing.draft_key, {"values": typed, "token": token})
+    _keep(filing, typed, token)
     if action != "submit" or refused:
         page = build(filing, typed, token=token, refused=refused)
         page.saved_at = now()
@@ -199,10 +201,9 @@ def save_draft(filing: Filing) -> ResponseReturnValue:
     if not isinstance(body, Mapping):
         abort(400)
     sent = body.get("values", body)
-    typed = filing.start | _values(filing, sent if isinstance(sent, Mapping) else {})
-    saved = drafts.save(
-        runtime(), actor(), filing.draft_key, {"values": typed, "token": _token(body)}
-    )
+    sent = sent if isinstance(sent, Mapping) else {}
+    typed = filing.start | _values(filing, sent, body.get("base"))
+    saved = _keep(filing, typed, _token(body))
     checked = filing.form.check(
         posted(filing, typed), filing.current, filing.texts, materials=counts_of(filing)
     )
@@ -214,13 +215,33 @@ def save_draft(filing: Filing) -> ResponseReturnValue:
     return {"saved_at": clock_time(saved.updated_at), "changes": shown, "problems": problems}
 
 
-def _values(filing: Filing, posted: Mapping[str, Any]) -> dict[str, str]:
-    """Known fields only, as text of bounded length."""
+def _keep(filing: Filing, typed: dict[str, str], token: str) -> drafts.Draft:
+    """The draft holds what was typed and nothing else, so that it never undoes a later decision."""
+    changed = {name: text for name, text in typed.items() if text != filing.start.get(name)}
+    return drafts.save(runtime(), actor(), filing.draft_key, {"values": changed, "token": token})
+
+
+def _values(filing: Filing, sent: Mapping[str, Any], base: Any) -> dict[str, str]:
+    """What was typed: known fields only, as text of bounded length.
+
+    `base` is what the page showed when it was drawn.  A field still equal to it was not touched,
+    whatever the record says by now: an old page must not turn back what was approved meanwhile.
+    """
+    shown = _json(base)
     return {
-        name: str(posted[name])[:VALUE_CHARS_MAX].replace("\r\n", "\n")
+        name: text
         for name in filing.form.specs()
-        if isinstance(posted.get(name), str)
+        if isinstance(sent.get(name), str)
+        and (text := str(sent[name])[:VALUE_CHARS_MAX].replace("\r\n", "\n")) != shown.get(name)
     }
+
+
+def _json(text: Any) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text) if isinstance(text, str) else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _token(source: Mapping[str, Any]) -> str:

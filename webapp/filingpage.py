@@ -5,6 +5,7 @@ Built from the form's own check, so the page never disagrees with what a submiss
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -75,6 +76,18 @@ class Page:
     @property
     def name(self) -> str:
         return self.filing.texts.name
+
+    @property
+    def base(self) -> str:
+        """What every input held before anything was typed, as JSON; see `filing._values`."""
+        fields = (each for group in self.groups for each in group.fields)
+        return json.dumps(
+            {
+                each.name: each.original_text if each.locked else self.filing.start[each.name]
+                for each in fields
+            },
+            ensure_ascii=False,
+        )
 
     @property
     def urls(self) -> dict[str, str]:

@@ -40,7 +40,7 @@ STATUSES = (
     ("open", "办理中"),
     ("returned", "其中已退回"),
     ("completed", "已办结"),
-    ("refused", "已驳回"),
+    ("refused", "不予办理"),
     ("withdrawn", "已撤回"),
     ("ended", "已结束"),
 )

@@ -203,6 +203,7 @@ class Hall:
         for thread in threads:
             thread.join(timeout=30)
             assert not thread.is_alive(), "a deadlock"
+        self.rt.session.rollback()  # its snapshot is older than what the threads did
         return results
 
 

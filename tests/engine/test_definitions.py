@@ -1,4 +1,4 @@
-"""Deploying: what runs gets a version for ever, what cannot run gets a sentence and nothing more."""
+"""What can run gets a version for ever; what cannot gets a sentence, and nothing is stored."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -85,9 +86,11 @@ def test_scheduler_and_workers_stop_when_told_although_redis_is_away(
     told = [hall.scheduler, hall.workers[0]] if how == "stopped" else [hall.scheduler]
     for program in told:
         program.signal(signal.SIGTERM)
-    assert [program.wait(10) for program in told] == [0] + [1] * (len(told) - 1)
+    codes = [program.wait(10) for program in told]
+    assert codes[0] == 0
+    assert set(codes) <= {0, 1}  # a worker may not sign off from an absent Redis
     for program in told:
-        assert "Traceback" not in program.log()
+        assert not re.search("^Traceback", program.log(), re.MULTILINE), program.log()
 
 
 def test_a_worker_that_cannot_reach_redis_says_so_in_one_sentence(hall: RealHall) -> None:

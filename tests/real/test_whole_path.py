@@ -1,4 +1,4 @@
-"""QDN-01 on the real set-up: an operator files, two reviewers decide, one short message goes out."""
+"""QDN-01 on the real set-up: an operator files, two reviewers decide, one message goes out."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@
       const answer = await fetch(form.dataset.draft, {
         method: 'POST',
         headers: { 'Content-Type': 'application/json', 'X-CSRFToken': csrf, Accept: 'application/json' },
-        body: JSON.stringify({ values: values(), token: $('#token').value }),
+        body: JSON.stringify({ values: values(), base: $('#base').value, token: $('#token').value }),
       });
       if (!answer.ok || !answer.headers.get('Content-Type')?.includes('json') || answer.redirected) {
         throw new Error(answer.status === 401 || answer.redirected ? 'expired' : 'failed');
@@ -196,6 +196,7 @@
     const body = new FormData();
     body.set('csrf_token', csrf);
     body.set('token', $('#token').value);
+    body.set('base', $('#base').value);
     for (const [name, value] of Object.entries(values())) body.set(name, value);
     navigator.sendBeacon(form.dataset.draft, body);
   });
