@@ -179,12 +179,20 @@ def search(rt: Runtime, actor: Actor, q: str, limit: int = 20) -> list[RequestRo
 
 def _todo(actor: Actor) -> Rows:
     """Open steps that are this actor's, or in a pool this actor may take from."""
-    other = aliased(Task)
+    other, newer = aliased(Task), aliased(Task)
+    done_again = exists().where(
+        newer.instance_id == other.instance_id,
+        newer.node == other.node,
+        newer.completed_by.is_not(None),
+        newer.id > other.id,
+    )
+    # the last decider of another review step, as `Case.deciders` keeps it for `permissions`
     decided_before = exists().where(
         other.instance_id == Task.instance_id,
         other.completed_by == actor.id,
         other.kind == "review",
         other.node != Task.node,
+        ~done_again,
     )
     posted = _at_posts(actor)
     takeable = and_(

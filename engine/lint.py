@@ -54,7 +54,7 @@ def check(deployed: Deployed, files: dict[str, bytes]) -> list[Problem]:
         if name.endswith(".dmn"):
             problems += _table(read_xml(name, data))
     for root in roots:
-        problems += [*_expressions(root), *_dead_ends(root), *_cycles(root)]
+        problems += [*_expressions(root), *_dead_ends(root), *_not_yet(root)]
     return problems
 
 
@@ -195,8 +195,17 @@ def _owner(element: etree._Element) -> etree._Element:
     return owner
 
 
-def _cycles(root: etree._Element) -> Iterator[Problem]:
-    """The library repeats timers by the wall clock, which neither stops nor restarts with ours."""
+def _not_yet(root: etree._Element) -> Iterator[Problem]:
+    """What the library would run wrongly.
+
+    It repeats timers by the wall clock, which neither stops nor restarts with ours; and a request
+    with an event sub-process that never started never ends.
+    """
+    for element in root.iter(f"{{{BPMN}}}subProcess"):
+        if element.get("triggeredByEvent") == "true":
+            label = element.get("name") or element.get("id")
+            text = f"“{label}”是事件子流程，暂不能执行，请改用附在步骤上的边界事件。"
+            yield Problem("event_subprocess", text, element.get("id"))
     for cycle in root.iter(f"{{{BPMN}}}timeCycle"):
         owner = _owner(cycle)
         label = owner.get("name") or owner.get("id")

@@ -35,6 +35,7 @@ BLUEPRINTS = (
 )
 FORM_ROOM_BYTES = 1024 * 1024  # fields and multipart borders around the largest allowed file
 OWN_HOSTS = ("127.0.0.1", "localhost")  # health checks come by these names
+REDIS_SECONDS = 1.0
 COOKIE_LIFE = timedelta(hours=12)
 
 
@@ -89,12 +90,20 @@ def _configure(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=True,
         RATELIMIT_STORAGE_URI=settings.redis.url or "memory://",
+        RATELIMIT_STORAGE_OPTIONS=_limiter_options(settings),
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,  # a stopped Redis must not close the doors
         RATELIMIT_SWALLOW_ERRORS=True,
         RATELIMIT_HEADERS_ENABLED=False,
         TRUSTED_HOSTS=_hosts(settings.web.base_url),
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
+
+
+def _limiter_options(settings: Settings) -> dict[str, float]:
+    """A frozen Redis may hold a sign-in up for a moment, not for the ten seconds it would take."""
+    if not settings.redis.url:
+        return {}
+    return {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
 
 
 def _hosts(base_url: str) -> list[str] | None:

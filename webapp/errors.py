@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from flask import Flask, current_app, g, render_template, request
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
+from flask_login import AnonymousUserMixin
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
@@ -87,6 +88,7 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     if isinstance(error, InternalServerError):
         # The database may be what failed: draw the page without asking it who is there.
         g.without_people = True
+        g._login_user = AnonymousUserMixin()  # or Flask-Login asks the database for us
         db.session.rollback()
     page = PAGES.get(status, PAGES[500 if status >= 500 else 400])
     body, code = _answer(status, page.text, f"http.{status}")

@@ -38,7 +38,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "threads": web.threads,
             "preload_app": True,
             "timeout": 60,
-            "graceful_timeout": 10,
+            "graceful_timeout": 7,  # then killed: Ctrl-C ends everything within ten seconds
             "keepalive": 5,
             "loglevel": "warning",
             "proc_name": "hall",

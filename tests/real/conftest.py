@@ -68,6 +68,7 @@ def product() -> Iterator[Path]:
     skip = shutil.ignore_patterns("node_modules", "__pycache__")
     for room in ("bpmn", "deploy", "engine", "forms", "handlers", "webapp"):
         shutil.copytree(ROOT / room, home / "hall" / room, ignore=skip)
-    shutil.copy(ROOT / "config.toml", home / "hall")
+    for file in ("config.toml", "pyproject.toml"):
+        shutil.copy(ROOT / file, home / "hall")
     yield home / "hall"
     shutil.rmtree(home, ignore_errors=True)

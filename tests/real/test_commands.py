@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from deploy.servers import free_port
@@ -33,6 +34,7 @@ def started(product: Path, arguments: list[str], **settings: str) -> Iterator[Pr
         program.kill()
         for pid in our_processes(product):
             subprocess.run(["kill", "-9", str(pid)], check=False)
+        eventually(lambda: not our_processes(product))
 
 
 def our_processes(product: Path) -> set[int]:
@@ -53,10 +55,9 @@ def our_processes(product: Path) -> set[int]:
 
 def answers(port: int) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
+        return httpx.get(f"http://127.0.0.1:{port}/about", timeout=5).status_code == 200
+    except httpx.TransportError:
         return False
-    return True
 
 
 @pytest.mark.parametrize("whom", ["the whole terminal", "the command alone"])

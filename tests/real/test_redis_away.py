@@ -55,7 +55,6 @@ def test_people_sign_in_while_redis_is_stopped(hall: RealHall, login: str) -> No
     assert sign_in_seconds(hall, login) < ANSWER_SECONDS_MAX
 
 
-@pytest.mark.xfail(reason="webapp/app.py gives the limiter's Redis no RATELIMIT_STORAGE_OPTIONS")
 def test_people_sign_in_while_redis_is_frozen(hall: RealHall, login: str) -> None:
     for pid in hall.web_pids():  # new ones, which have not yet learnt to do without Redis
         os.kill(pid, signal.SIGKILL)

@@ -90,7 +90,6 @@ def test_the_next_page_works_after_postgresql_was_restarted(
     assert eventually(lambda: hall.sent(no)), hall.log()[-4000:]
 
 
-@pytest.mark.xfail(reason="Flask-Login asks the database while webapp/errors.py draws the page")
 def test_without_its_database_the_hall_still_says_so_in_chinese(
     hall: RealHall, login: str, visitor: Callable[[str], Visitor]
 ) -> None:
