@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 
 import httpx
-import pytest
 
 from tests.real.programs import eventually
 from tests.real.setup import METRICS_TOKEN, WEB_PROCESSES, RealHall
