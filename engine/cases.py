@@ -318,11 +318,11 @@ def _open_task(rt: Runtime, case: Case, spiff_id: str, task: Any) -> None:
 
 
 def _assignee(case: Case, node: Node) -> tuple[str | None, str | None]:
-    """A form goes back to the applicant, a returned request to the reviewer who returned it."""
+    """A form goes to the applicant; a review back to who returned it or to whom it was returned."""
     if node.kind == "form":
         return case.starter_id, case.starter_name
     last = case.deciders.get(node.id)
-    if last is not None and last[2] == "return":
+    if last is not None and last[2] in ("return", "again"):
         return last[0], last[1]
     return None, None
 

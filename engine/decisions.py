@@ -127,6 +127,8 @@ def return_to(
         case.deciders[task.node] = [actor.id, actor.name, "return"]
         case.workflow.reset_from_task_id(places[node].id)
         back_to_form = case.deployed.nodes[node].kind == "form"
+        if not back_to_form:
+            case.deciders[node][2] = "again"  # the person the page named gets it, not the pool
         case.status = "returned" if back_to_form else "running"
         case.label = "已退回"
         move.detail = {"target": node}

@@ -98,6 +98,7 @@ def test_the_inbox_offers_what_may_be_done_after_somebody_else_took_over_the_fir
 ) -> None:
     hall.approve(no, BOTH)
     hall.send_back(no, SECONDER, "review1")
+    engine.release(hall.rt, BOTH, hall.task(no))
     hall.approve(no, REVIEWER)
     engine.release(hall.rt, SECONDER, hall.task(no))
     view = engine.view(hall.rt, BOTH, no)
