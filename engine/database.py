@@ -23,6 +23,12 @@ def possible(key: int | str) -> bool:
     return key.isprintable() if isinstance(key, str) else 0 < key <= ID_MAX
 
 
+def number_in(text: str) -> int | None:
+    """The number a form or a link names; None for what no column of ours can hold."""
+    short = text.isascii() and text.isdecimal() and len(text) <= len(str(ID_MAX))
+    return int(text) if short and int(text) <= ID_MAX else None
+
+
 def configure(engine: Engine, *, synchronous: str = "NORMAL") -> Engine:
     """Prepare a SQLAlchemy engine for the hall; call once per engine.
 

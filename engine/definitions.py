@@ -88,7 +88,7 @@ def load(rt: Runtime, definition_id: int) -> Deployed:
 def current(rt: Runtime, key: str) -> Deployed | None:
     """The newest version of a service, None when it was never deployed."""
     newest = select(func.max(Definition.id)).where(Definition.key == key)
-    definition_id = rt.session.scalar(newest)
+    definition_id = rt.session.scalar(newest) if possible(key) else None
     return None if definition_id is None else load(rt, definition_id)
 
 

@@ -239,7 +239,7 @@ def _values(filing: Filing, sent: Mapping[str, Any], base: Any) -> dict[str, str
 def _json(text: Any) -> Mapping[str, Any]:
     try:
         found = json.loads(text) if isinstance(text, str) else {}
-    except ValueError:
+    except (ValueError, RecursionError):  # nested without end: typed by a program
         return {}
     return found if isinstance(found, dict) else {}
 

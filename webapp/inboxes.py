@@ -28,6 +28,7 @@ bp = Blueprint("inboxes", __name__)
 PAGE_ROWS = 20
 QUERY_CHARS_MAX = 40
 DAY_CHARS_MAX = 12
+YEARS = range(1900, 2200)  # a day at the end of the calendar has no day after it to filter up to
 BOX_NAMES = {
     "messages": "消息",
     "todo": "待办",
@@ -189,9 +190,10 @@ def _day(text: str) -> date | None:
     if len(parts) != len(("year", "month", "day")):
         return None
     try:
-        return date(*(int(part) for part in parts))
+        day = date(*(int(part) for part in parts))
     except ValueError:
         return None
+    return day if day.year in YEARS else None
 
 
 def _start(typed: str) -> datetime | None:

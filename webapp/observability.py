@@ -90,7 +90,10 @@ def configure_logging(settings: Settings) -> None:
     last: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # The pretty tracebacks print the values of all variables: passwords among them.
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     finish = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if as_json:

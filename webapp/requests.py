@@ -16,7 +16,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 import engine
 from engine import RequestView, drafts, errors
 from engine import inbox as boxes
-from engine.database import transaction
+from engine.database import number_in, transaction
 from webapp import casepage, filing, materials, parking
 from webapp.casepage import Said
 from webapp.filingpage import Page
@@ -88,7 +88,7 @@ def _read(view: RequestView, verb: str) -> Decision | Said:
     fields = request.form
     opinion = fields.get("opinion", "").replace("\r\n", "\n").strip()
     task, seen = fields.get("task", ""), fields.get("seen", "")
-    if any(text and not text.isdecimal() for text in (task, seen)):
+    if any(text and number_in(text) is None for text in (task, seen)):
         abort(400)
     most = engine.decisions.OPINION_CHARS_MAX
     if len(opinion) > most:

@@ -17,6 +17,7 @@ from sqlalchemy import select
 import engine
 from engine import Facets, TaskFilter, TaskRow, errors
 from engine import inbox as boxes
+from engine.database import number_in, possible
 from engine.models import Instance, Task
 from webapp import casepage, materials, parking
 from webapp.runtime import actor, center, runtime, session, settings
@@ -163,7 +164,7 @@ def _empty(asked: dict[str, str]) -> dict[str, str]:
 def preview(task_id: int) -> ResponseReturnValue:
     """The pane: a fragment of the request, for those who have it before them."""
     query = select(Instance.no).join(Task, Task.instance_id == Instance.id)
-    no = session().scalar(query.where(Task.id == task_id))
+    no = session().scalar(query.where(Task.id == task_id)) if possible(task_id) else None
     if no is None:
         abort(404)
     view = engine.view(runtime(), actor(), no)
@@ -176,7 +177,8 @@ def preview(task_id: int) -> ResponseReturnValue:
 @audience("staff")
 def claim() -> ResponseReturnValue:
     """领取 of the ticked rows: each its own transaction, what others were faster with is told."""
-    ids = [int(text) for text in request.form.getlist("task")[:CLAIM_MAX] if text.isdecimal()]
+    ticked = map(number_in, request.form.getlist("task")[:CLAIM_MAX])
+    ids = [task_id for task_id in ticked if task_id is not None]
     taken, refused = _claim(ids)
     if not ids:
         flash("请先勾选要领取的业务。", "error")

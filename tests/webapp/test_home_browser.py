@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
 from tests.webapp.hall import PEOPLE, Hall
@@ -21,8 +20,6 @@ from webapp.settings import ROOT
 pytestmark = pytest.mark.browser
 
 AXE = ROOT / "webapp" / "assets" / "node_modules" / "axe-core" / "axe.min.js"
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
 WIDE, NARROW = (1440, 900), (390, 844)
 PUBLIC = ("/signin", "/signin?door=person", "/signin?expired=kept", "/about", "/branches")
 PERSONAL = (
@@ -41,14 +38,6 @@ PERSONAL = (
 )
 VIOLATIONS = """axe.run(document, {resultTypes: ['violations']})
   .then(r => r.violations.map(v => v.id + ': ' + v.nodes[0].html.slice(0, 200)))"""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        launched = play.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture
