@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from engine import dialect, lint, rehearsal
-from engine.database import transaction
+from engine.database import possible, transaction
 from engine.dialect import Deployed
 from engine.errors import BadDefinition, not_found
 from engine.models import Definition

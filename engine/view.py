@@ -38,6 +38,7 @@ class Entry:
 
     seq: int
     at: datetime
+    actor_id: str
     actor_name: str
     actor_title: str
     verb: str
@@ -132,6 +133,7 @@ def entries(rt: Runtime, case_id: int) -> list[Entry]:
         Entry(
             seq=row.seq,
             at=row.at,
+            actor_id=row.actor_id,
             actor_name=row.actor_name,
             actor_title=row.actor_title,
             verb=row.verb,

@@ -23,7 +23,7 @@ from forms.base import Checked
 from handlers import documents
 from handlers.centers import ServiceTexts
 from handlers.units import queries as units
-from webapp import materials
+from webapp import materials, parking
 from webapp.filingpage import Filing, Page, build, counts_of, posted
 from webapp.format import clock_time
 from webapp.runtime import actor, center, me, now, runtime, session
@@ -77,10 +77,12 @@ def _filing(
 def open_page(filing: Filing) -> Page:
     """GET: the draft when there is one, else the values on record (or filed before)."""
     kept = drafts.load(runtime(), actor(), filing.draft_key)
+    if kept is not None and filing.view is None and _already(_token(kept.data)) is not None:
+        kept = None  # saved by the page that was filed, a moment after: its token is used up
     typed = dict(filing.start)
     if kept is not None:
         sent = kept.data.get("values", kept.data)
-        typed |= _values(filing, sent, kept.data.get("base"))
+        typed |= _values(filing, sent if isinstance(sent, Mapping) else {}, kept.data.get("base"))
     page = build(filing, typed, token=_token(kept.data if kept else {}))
     if kept is not None and typed != filing.start:
         page.restored_at = kept.updated_at
@@ -129,6 +131,10 @@ def _submit(
         posted(filing, typed), filing.current, filing.texts, materials=counts
     )
     if checked.problems:
+        # A second click finds the materials taken and the record changed by the first one.
+        already = _already(token) if filing.view is None else None
+        if already is not None:
+            return redirect(url_for("requests.page", no=already), 303)
         page = build(filing, typed, token=token, problems=checked.problems)
         page.saved_at = now()
         return draw(page), 422
@@ -197,8 +203,8 @@ def _data(filing: Filing, checked: Checked) -> dict[str, Any]:
 
 def save_draft(filing: Filing) -> ResponseReturnValue:
     """Autosave; answers what the server makes of it, so that the page need not know the rules."""
-    body = request.get_json(silent=True) if request.is_json else request.form
-    if not isinstance(body, Mapping):
+    body: Mapping[str, Any] | None = parking.json_body() if request.is_json else request.form
+    if body is None:
         abort(400)
     sent = body.get("values", body)
     sent = sent if isinstance(sent, Mapping) else {}

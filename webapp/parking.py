@@ -52,14 +52,22 @@ def park() -> bool:
 def posted() -> dict[str, Any]:
     """The posted fields without secrets; a field sent several times stays a list."""
     if request.is_json:
-        body = request.get_json(silent=True)
-        return body if isinstance(body, dict) else {}
+        return json_body() or {}
     fields = request.form.to_dict(flat=False)
     return {
         name: values[0] if len(values) == 1 else values
         for name, values in fields.items()
         if name not in SECRET_FIELDS
     }
+
+
+def json_body() -> dict[str, Any] | None:
+    """The posted JSON object; None when it is anything else, or nested without end."""
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:
+        return None
+    return body if isinstance(body, dict) else None
 
 
 def scope_key() -> str | None:

@@ -144,7 +144,7 @@ def _was_ours(decision: Decision, view: RequestView) -> bool:
     return any(
         entry.seq == decision.seen + 1
         and entry.verb == decision.verb
-        and entry.actor_name == actor().name
+        and entry.actor_id == actor().id  # two people may have one name
         and (entry.opinion or "") == decision.opinion
         for entry in view.history
     )

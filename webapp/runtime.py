@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from flask import abort, current_app, g
 from flask_login import UserMixin, current_user
@@ -100,9 +99,16 @@ def me() -> Profile | None:
     return signed_in.profile if signed_in else None
 
 
-def counts() -> dict[str, int]:
-    """Numbers on the five boxes, read once per page."""
+class Counts(dict[str, int]):
+    """Numbers on the five boxes, each counted when a page shows it, and once."""
+
+    def __missing__(self, box: str) -> int:
+        self[box] = boxes.count(runtime(), actor(), box) if person() else 0
+        return self[box]
+
+
+def counts() -> Counts:
     if "counts" not in g:
-        g.counts = boxes.counts(runtime(), actor()) if person() else {}
-    found: dict[str, Any] = g.counts
-    return {box: int(found.get(box, 0)) for box in ("messages", "todo", "done", "started", "read")}
+        g.counts = Counts()
+    found: Counts = g.counts
+    return found

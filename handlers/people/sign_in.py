@@ -258,6 +258,8 @@ def new_captcha(session: Session, now: datetime) -> tuple[str, str]:
     row = Captcha(id=secrets.token_hex(16), answer=answer, expires_at=now + CAPTCHA_LIFE)
     captcha_id = row.id
     with transaction(session):
+        # Anybody may ask for one: what nobody answered must not pile up until the daily tidying.
+        session.execute(delete(Captcha).where(Captcha.expires_at <= now))
         session.add(row)
     return captcha_id, answer
 

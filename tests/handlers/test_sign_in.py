@@ -296,6 +296,14 @@ def test_a_captcha_works_once_in_any_case(session: Session, clock: Any) -> None:
     assert not sign_in.use_captcha(session, captcha_id, answer, clock())
 
 
+def test_captchas_nobody_answers_do_not_pile_up(session: Session, clock: Any) -> None:
+    for _ in range(3):
+        sign_in.new_captcha(session, clock())
+        clock.advance(minutes=5)
+    captcha_id, _ = sign_in.new_captcha(session, clock())
+    assert session.scalars(select(Captcha.id)).all() == [captcha_id]
+
+
 def test_a_wrong_answer_uses_the_captcha_up(session: Session, clock: Any) -> None:
     captcha_id, answer = sign_in.new_captcha(session, clock())
     assert not sign_in.use_captcha(session, captcha_id, "????", clock())

@@ -33,7 +33,7 @@ def test_a_page_that_shows_nested_values_is_read_as_showing_none(operator: Flask
 
 
 @pytest.mark.parametrize("field", ["task", "seen"])
-@pytest.mark.parametrize("number", [DIGITS, "9" * 30, "２", "²"])
+@pytest.mark.parametrize("number", [DIGITS, "9" * 30, "\uff12", "²"])
 def test_a_decision_with_an_impossible_number_is_refused(
     reviewer: FlaskClient, operator: FlaskClient, field: str, number: str
 ) -> None:

@@ -7,6 +7,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
+from engine import inbox as boxes
 from tests.webapp.hall import Hall, csrf_of, post
 
 
@@ -161,3 +162,14 @@ def test_what_people_type_is_shown_as_text(hall: Hall, operator: FlaskClient) ->
     for path in ("/", "/inbox/messages", f"/messages/{id}", "/search?q=<script>"):
         assert "<script>alert" not in operator.get(path).text
     assert "&lt;b&gt;粗" in operator.get(f"/messages/{id}").text
+
+
+def test_a_page_counts_only_the_boxes_it_shows(
+    reviewer: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """已办 grows for years; the desk and the request page do not show its number."""
+    asked: list[str] = []
+    count = boxes.count
+    monkeypatch.setattr(boxes, "count", lambda *who: asked.append(who[2]) or count(*who))
+    assert reviewer.get("/review").status_code == 200
+    assert sorted(asked) == ["messages", "todo"]

@@ -7,6 +7,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
+from handlers.people.models import Staff
 from tests.webapp.hall import Hall, post
 from tests.webapp.steps import decide, filed, seen_by, submit
 from webapp import parking
@@ -179,3 +180,19 @@ def test_an_opinion_typed_when_the_session_ran_out_comes_back(
         cookie["_user_id"], cookie[parking.OWNER] = "gone", hall.user_id("reviewer")
     decide(late, no, "return", opinion="写了一半的意见", **fields)
     assert "写了一半的意见" in reviewer.get(f"/requests/{no}").text
+
+
+def test_a_namesake_s_decision_is_not_taken_for_ones_own(
+    hall: Hall, reviewer: FlaskClient, no: str
+) -> None:
+    """Two people of one post may have one name; the second is told, not thanked."""
+    seen = seen_by(reviewer, no)
+    with hall.app.app_context():
+        first, second = (
+            hall.session().get_one(Staff, int(hall.user_id(who).partition(":")[2]))
+            for who in ("reviewer", "other_reviewer")
+        )
+        second.name = first.name
+        hall.session().commit()
+    assert decide(hall.signed_in("other_reviewer"), no, "approve", **seen).status_code == 303
+    assert decide(reviewer, no, "approve", **seen).status_code == 409
