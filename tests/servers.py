@@ -7,8 +7,10 @@ servers die with the process that started them, so a killed test run leaves noth
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -30,6 +32,7 @@ class Databases:
         self._count = itertools.count(1)
         self._postgres: Postgres | None = None
         self._redis: Redis | None = None
+        self._filled: dict[tuple[str, str], str] = {}
 
     def sqlite(self) -> str:
         template = self._home / "template.sqlite3"
@@ -63,6 +66,21 @@ class Databases:
             name = url.rpartition("/test_")[2].partition("?")[0]
             if name.isdigit():
                 self._say(self._postgres, f"drop database if exists test_{name} with (force)")
+
+    def filled(self, kind: str, name: str, fill: Callable[[str], None]) -> str:
+        """A copy of the database `name`, which `fill` has filled once in this process."""
+        if (kind, name) not in self._filled:
+            url = self.sqlite() if kind == "sqlite" else self.postgres()
+            fill(url)
+            self._filled[kind, name] = url
+        template = self._filled[kind, name]
+        if kind == "sqlite":
+            url = self.sqlite()
+            shutil.copyfile(*(Path(u.removeprefix("sqlite:///")) for u in (template, url)))
+            return url
+        source, copy = re.findall(r"test_\d+", template)[-1], f"test_{next(self._count)}"
+        self._say(self._postgres_server(), f"create database {copy} template {source}")
+        return self._postgres_server().url(copy)
 
     def redis(self) -> Redis:
         if self._redis is None:

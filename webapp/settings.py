@@ -157,9 +157,11 @@ class Settings(Section):
 
     def engine_options(self) -> dict[str, Any]:
         """Arguments of `sqlalchemy.create_engine`."""
+        # What people type and their numbers must not travel into logs inside a database error.
+        quiet = {"hide_parameters": True}
         if self.database_url.startswith("sqlite"):
-            return {}
-        return {"pool_size": self.database.pool_size, "pool_pre_ping": True}
+            return quiet
+        return quiet | {"pool_size": self.database.pool_size, "pool_pre_ping": True}
 
     def secret(self) -> str:
         """The key that signs cookies; the demo makes its own, once, in its data folder."""

@@ -20,9 +20,16 @@ from tests.servers import Databases
 from tests.webapp.hall import Hall, make_app, seeded_copy
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> str:
+    """Every page is tested on both; modules that drive a browser choose one."""
+    kind: str = request.param
+    return kind
+
+
 @pytest.fixture
-def app(databases: Databases, tmp_path: Path, clock: Clock) -> Iterator[Flask]:
-    url = seeded_copy(databases, clock)
+def app(databases: Databases, tmp_path: Path, clock: Clock, store: str) -> Iterator[Flask]:
+    url = seeded_copy(databases, clock, store)
     made = make_app(url, tmp_path, clock)
     yield made
     Hall(made, clock).close()

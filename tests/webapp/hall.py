@@ -6,7 +6,7 @@ The demonstration is loaded once per test process into a template; every test ge
 from __future__ import annotations
 
 import re
-import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,6 @@ PEOPLE = {
     "second_reviewer": ("staff", "qdn003"),
     "far_reviewer": ("staff", "qdn006"),
 }
-_template: list[str] = []
 
 
 def make_app(url: str, home: Path, clock: Clock, **changes: Any) -> Flask:
@@ -50,19 +49,14 @@ def make_app(url: str, home: Path, clock: Clock, **changes: Any) -> Flask:
     return app
 
 
-def seeded_copy(databases: Databases, clock: Clock) -> str:
-    """A SQLite database with the demonstration in it."""
-    if not _template or not Path(_template[0].removeprefix("sqlite:///")).exists():
-        _template[:] = [databases.sqlite()]
-        _seed(_template[0], clock)
-    url = databases.sqlite()
-    source, copy = (Path(each.removeprefix("sqlite:///")) for each in (_template[0], url))
-    shutil.copyfile(source, copy)
-    return url
+def seeded_copy(databases: Databases, clock: Clock, kind: str = "sqlite") -> str:
+    """A database of this kind with the demonstration in it."""
+    return databases.filled(kind, "demo", lambda url: _seed(url, clock))
 
 
 def _seed(url: str, clock: Clock) -> None:
-    app = make_app(url, Path(url.removeprefix("sqlite:///")).parent, clock)
+    with tempfile.TemporaryDirectory() as home:
+        app = make_app(url, Path(home), clock)
     with app.app_context():
         seed(app)
         if url.startswith("sqlite"):

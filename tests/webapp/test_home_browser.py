@@ -41,6 +41,12 @@ VIOLATIONS = """axe.run(document, {resultTypes: ['violations']})
 
 
 @pytest.fixture
+def store() -> str:
+    """What a browser shows does not depend on the store; tests/e2e walks both."""
+    return "sqlite"
+
+
+@pytest.fixture
 def address(hall: Hall) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, hall.app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -25,6 +25,12 @@ Open = Callable[..., Page]
 
 
 @pytest.fixture
+def store() -> str:
+    """What a browser shows does not depend on the store; tests/e2e walks both."""
+    return "sqlite"
+
+
+@pytest.fixture
 def address(app: Flask) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = Thread(target=server.serve_forever, daemon=True)
