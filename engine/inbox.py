@@ -214,7 +214,7 @@ def _todo(actor: Actor) -> Rows:
             Task.status == "open",
             or_(
                 and_(Task.kind == "form", posted),
-                and_(Task.kind == "review", or_(Task.assignee == actor.id, takeable)),
+                and_(Task.kind == "review", or_(and_(Task.assignee == actor.id, posted), takeable)),
             ),
         )
     )

@@ -16,7 +16,7 @@ from werkzeug.routing import RequestRedirect
 
 from engine import Actor, drafts
 from engine.errors import HallError
-from webapp.runtime import runtime
+from webapp.runtime import center, runtime
 
 OWNER = "who"  # key in the signed cookie: the user id of the last sign-in of this browser
 KEPT_TEXT = "登录已过期，您填写的内容已保存，重新登录后继续。"
@@ -78,7 +78,7 @@ def scope_key() -> str | None:
         return None
     argument, prefix = SCOPES[blueprint]
     value = (request.view_args or {}).get(argument)
-    if not value:
+    if not value or (prefix == "service" and value not in center().services):
         return None
     if endpoint == "requests.decide":
         prefix = "opinion"

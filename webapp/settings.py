@@ -132,6 +132,10 @@ class Settings(Section):
                 raise ValueError(
                     "mode 为 production 时 sms.gateway 不能是 demo，请改为 http 或 aliyun"
                 )
+            if not self.web.base_url:
+                raise ValueError(
+                    "mode 为 production 时须填写 web.base_url：回单的二维码和链接要用公布的网址"
+                )
         return self
 
     @property

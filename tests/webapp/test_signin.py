@@ -239,6 +239,7 @@ def test_production_shows_no_account_no_hint_and_no_phone(
         mode="production",
         secret_key="s" * 40,
         sms={"gateway": "http", "fallback": "none", "http": HTTP_GATEWAY},
+        web={"base_url": "http://localhost"},
     )
     client = app.test_client()
     page = client.get("/signin?door=unit").text
