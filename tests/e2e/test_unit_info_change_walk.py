@@ -87,6 +87,7 @@ def _the_request_is_filed(page: Page, licence: Path) -> str:
     expect(slot).to_contain_text("本次必传")
     slot.locator("#m-business_licence").set_input_files(licence)
     expect(slot.locator("[data-file]")).to_contain_text("营业执照副本.jpg")
+    expect(page.locator("[data-summary]")).to_be_hidden()  # nothing is wrong any more
     page.get_by_role("button", name="提交审核").click()
     toast(page, "已提交至中心审核")  # gone after five seconds, so it is looked for first
     page.wait_for_url("**/requests/*")

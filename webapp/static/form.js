@@ -109,12 +109,29 @@
     $('[data-count]').textContent = `${changes} 项变更`;
     $('[data-bad]').textContent = bad ? `，${bad} 处需修改` : '';
     $('[data-missing]').textContent = !bad && changes && missing ? `，还缺 ${missing} 项材料` : '';
+    settle();
     const here = !changes || bad ? 0 : (missing ? 1 : 2);
     $$('.h-steps li', document).forEach((step, index) => {
       step.classList.toggle('is-done', index < here);
       step.classList.toggle('is-now', index === here);
       if (index === here) step.setAttribute('aria-current', 'step'); else step.removeAttribute('aria-current');
     });
+  };
+
+  // The summary of a refused submission names what is still wrong, and goes when nothing is.
+  const settle = () => {
+    const summary = $('[data-summary]', document);
+    if (!summary) return;
+    for (const item of $$('li', summary)) {
+      const target = document.getElementById($('a', item)?.hash.slice(1));
+      if (!target) continue;
+      const slot = target.closest('[data-slot]');
+      const lacking = slot && slot.dataset.needed && !$('[data-file]', slot);
+      if (!lacking && !(slot || target.closest('.h-field')).classList.contains('is-bad')) item.remove();
+    }
+    const left = $$('li', summary).length;
+    $('b', summary).textContent = `有 ${left} 处需要修改后才能提交`;
+    summary.hidden = left === 0;
   };
 
   const needSlots = (names) => {
