@@ -21,7 +21,7 @@ from engine.errors import BadDefinition, Problem
 from engine.rehearsal import beginning
 from engine.script import compiled
 
-PROCESS_PROPS = frozenset({"due_working_days", "in_flight", "withdraw", "icon", "group"})
+PROCESS_PROPS = frozenset({"due_working_days", "in_flight", "withdraw"})
 NODE_PROPS = frozenset({"form", "verbs", "label", "due_working_days", "irreversible"})
 NAME_CHARS_MAX = 50  # what the columns and the pages have room for
 EXPRESSIONS = ("conditionExpression", "script", "timeDate", "timeDuration", "completionCondition")
@@ -75,14 +75,22 @@ def service_files(
 ) -> Iterator[tuple[str, str, dict[str, bytes]]]:
     """(key, where, files) of each process; a centre's file replaces the general one."""
     centres = folder / "centers"
-    names = [centre] if centre else sorted(p.name for p in centres.glob("*") if p.is_dir())
-    for process in sorted(p for p in folder.iterdir() if p.is_dir() and p.name != "centers"):
-        for name in names:
-            files = {p.name: p.read_bytes() for p in sorted(process.glob("*.[bd][pm][mn]*"))}
-            for own in sorted((centres / name / process.name).glob("*.[bd][pm][mn]*")):
-                files[own.name] = own.read_bytes()
+    for name in [centre] if centre else _folders(centres):
+        general = [key for key in _folders(folder) if key != centres.name]
+        for key in sorted({*general, *_folders(centres / name)}):
+            files = {**_diagrams(folder / key), **_diagrams(centres / name / key)}
             if any(file.endswith(".bpmn") for file in files):
-                yield process.name, f"{process.name} ({name})", files
+                yield key, f"{key} ({name})", files
+
+
+def _folders(folder: Path) -> list[str]:
+    found = folder.iterdir() if folder.is_dir() else ()  # a centre may have no folder of its own
+    return sorted(path.name for path in found if path.is_dir())
+
+
+def _diagrams(folder: Path) -> dict[str, bytes]:
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {path.name: path.read_bytes() for path in found if path.suffix in (".bpmn", ".dmn")}
 
 
 def _process(deployed: Deployed) -> Iterator[Problem]:

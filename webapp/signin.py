@@ -49,7 +49,8 @@ def load(token: str) -> Person | None:
     user_id = sign_in.touch(store, token, now(), settings().signin.idle_minutes)
     if user_id is None:
         return None
-    actor, profile = queries.actor(store, user_id), queries.profile(store, user_id)
+    profile = queries.profile(store, user_id)
+    actor = queries.actor(store, user_id, profile) if profile else None
     return Person(token, actor, profile) if actor and profile else None
 
 

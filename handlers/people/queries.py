@@ -59,9 +59,12 @@ def branches(session: Session) -> list[Branch]:
     return list(session.scalars(select(Branch).order_by(Branch.code)))
 
 
-def actor(session: Session, user_id: str) -> Actor | None:
-    """None for somebody unknown or disabled: they may do nothing."""
-    who = profile(session, user_id)
+def actor(session: Session, user_id: str, who: Profile | None = None) -> Actor | None:
+    """None for somebody unknown or disabled: they may do nothing.
+
+    `who`: the profile, when the caller has just read it; every page needs both.
+    """
+    who = who or profile(session, user_id)
     if who is None:
         return None
     if who.kind == "operator":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 import engine
-from engine import definitions
+from engine import definitions, lint
 from engine.errors import BadDefinition
 from tests.builders import diagrams
 from tests.builders.diagrams import (
@@ -212,3 +213,21 @@ def test_a_loop_that_only_a_service_can_end_does_not_hang_the_deployment(empty_h
 def test_what_we_build_tests_from_is_clean(empty_hall: Hall, make: Callable[[], bytes]) -> None:
     key = make.__name__
     assert empty_hall.deploy(make(), key).version == 1
+
+
+def test_a_centre_may_have_a_service_of_its_own_and_its_files_win(tmp_path: Path) -> None:
+    for name in ("shared/shared.bpmn", "centers/a/shared/shared.bpmn", "centers/a/own/own.bpmn"):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(name)
+    (tmp_path / "centers/b").mkdir()
+    found = {
+        (centre, key): files
+        for centre in ("a", "b")
+        for key, _, files in lint.service_files(tmp_path, centre)
+    }
+    assert found == {
+        ("a", "own"): {"own.bpmn": b"centers/a/own/own.bpmn"},
+        ("a", "shared"): {"shared.bpmn": b"centers/a/shared/shared.bpmn"},
+        ("b", "shared"): {"shared.bpmn": b"shared/shared.bpmn"},
+    }
