@@ -95,7 +95,13 @@
     const changed = controls.filter(isChanged);
     const body = $('[data-changes]');
     const focused = body.contains(document.activeElement) ? document.activeElement.value : null;
-    body.replaceChildren(...changed.map(rowOf));
+    // Only rows that read differently are replaced: a click on a cross must not be lost to a redraw.
+    const rows = changed.map(rowOf);
+    rows.forEach((row, index) => {
+      const old = body.children[index];
+      if (!old) body.append(row); else if (!old.isEqualNode(row)) old.replaceWith(row);
+    });
+    while (body.children.length > rows.length) body.lastElementChild.remove();
     if (focused) ($(`button[value="${CSS.escape(focused)}"]`, body) || $('[data-diff]')).focus();
     $('[data-diff-empty]').hidden = changed.length > 0;
     $('[data-diff-table]').hidden = changed.length === 0;
