@@ -7,7 +7,7 @@ PY := .venv/bin/python
 HALL := $(PY) -m webapp.cli
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help demo reset-demo test check real migration lock bench-engine clean
+.PHONY: help demo reset-demo test check real migration lock bench-engine bench-inbox clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -41,6 +41,10 @@ migration: ## write a migration from what the models say: make migration m="add 
 bench-engine: ## what one durable step costs, against the floor
 	@deploy/setup.sh test
 	@$(PY) -m tests.bench.engine_step
+
+bench-inbox: ## what the inbox costs with a million open steps, against a thousand
+	@deploy/setup.sh test
+	@$(PY) -m tests.bench.inbox
 
 lock: ## pin every dependency again, on purpose (needs uv)
 	@for name in base dev node; do \

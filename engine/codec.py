@@ -17,17 +17,20 @@ from SpiffWorkflow.spiff.serializer.config import SPIFF_CONFIG
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
-from engine.script import NotJson
+from engine.errors import OperationFailed, Problem, Refused
+from engine.script import NotJson, as_json
 from engine.workflow import SubWorkflow, TaskId, Workflow
 
 FORMAT = 1
+NESTING_MAX = 100  # levels of lists and dictionaries; JSON itself ends at some 250
+DATA_BYTES_MAX = 2_000_000  # of JSON in one filing: every step of the request carries it
 _EMPTY, _SAME = 0, 1  # data markers: none at all, equal to the parent's
 _events = BpmnWorkflowSerializer.configure(SPIFF_CONFIG)  # only for BPMN events held in the state
 _SEEN = "seen_events"
 
 
 def dumps(workflow: Workflow) -> bytes:
-    """The state of a request; NotJson when the data holds something JSON cannot."""
+    """The state of a request; OperationFailed when a step has left in its data what JSON cannot."""
     document, _ = _dump_tree(workflow)
     document["v"] = FORMAT
     if workflow.subprocesses:
@@ -40,12 +43,52 @@ def dumps(workflow: Workflow) -> bytes:
     try:
         return orjson.dumps(document)
     except TypeError as error:
-        raise NotJson(f"process data must be JSON: {error}") from None
+        text = "自动步骤产生了无法保存的数据，业务停留在原处，请联系中心管理员处理。"
+        raise OperationFailed(Problem("data.unfit", text)) from error
+
+
+def accepted(data: Any) -> dict[str, Any]:
+    """A copy of what a person files, exactly as it would come back from a save.
+
+    Refused: anything but JSON (NaN, dates, numbers beyond 64 bits, half a character, keys that are
+    no text), deeper than NESTING_MAX or larger than DATA_BYTES_MAX.
+    """
+    try:
+        text = as_json(data)
+    except NotJson as error:
+        said = "提交的内容中有无法保存的数据，请刷新页面，重新填写后再提交。"
+        raise Refused(Problem("data.not_json", said)) from error
+    if not isinstance(data, dict):
+        raise Refused(Problem("data.not_json", "提交的内容不是表单数据，请刷新页面后重新填写。"))
+    if len(text) > DATA_BYTES_MAX:
+        said = f"提交的内容超过 {DATA_BYTES_MAX // 1_000_000} MB，请精简文字，文件请作为材料上传。"
+        raise Refused(Problem("data.large", said))
+    if _deeper(data, NESTING_MAX):
+        said = f"提交的内容嵌套超过 {NESTING_MAX} 层，请分成几项填写。"
+        raise Refused(Problem("data.deep", said))
+    copy: dict[str, Any] = orjson.loads(text)
+    return copy
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Level by level, for recursion would end before the data does."""
+    inside = [value]
+    for _ in range(levels):
+        inside = [
+            each
+            for holder in inside
+            for each in (holder.values() if isinstance(holder, dict) else holder)
+            if isinstance(each, dict | list)
+        ]
+    return bool(inside)
 
 
 def loads(blob: bytes, spec: Any, subprocess_specs: dict[str, Any], script_engine: Any) -> Workflow:
-    """The workflow as it was saved, bound to a script engine."""
-    document = orjson.loads(blob)
+    """The workflow as it was saved, bound to a script engine.
+
+    Only the first line counts: `returning` keeps in the next ones how to undo a return.
+    """
+    document = orjson.loads(blob.partition(b"\n")[0])
     assert document["v"] == FORMAT, "state written by another version of the hall"
     workflow = Workflow(spec, subprocess_specs, script_engine=script_engine, deserializing=True)
     _load_tree(workflow, document)

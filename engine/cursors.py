@@ -5,12 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import UTC, datetime, timedelta
-from typing import Any
-
-from sqlalchemy import literal, tuple_
 
 from engine.errors import Problem, Refused
-from engine.models import UtcDateTime
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CHARS_MAX = 80
@@ -21,8 +17,8 @@ def write(at: datetime, row_id: int) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def read(cursor: str) -> Any:
-    """The (time, id) tuple of a cursor as SQL; Refused when a link was tampered with."""
+def read(cursor: str) -> tuple[datetime, int]:
+    """The (time, id) of a cursor; Refused when a link was tampered with."""
     try:
         padded = cursor[:_CHARS_MAX] + "=" * (-len(cursor[:_CHARS_MAX]) % 4)
         micros, row_id = base64.urlsafe_b64decode(padded.encode()).decode().split(".")
@@ -31,4 +27,4 @@ def read(cursor: str) -> Any:
             raise ValueError(cursor)
     except (ValueError, OverflowError, binascii.Error, UnicodeError):
         raise Refused(Problem("cursor", "翻页位置无效，请从第一页重新查看。")) from None
-    return tuple_(literal(at, UtcDateTime()), literal(number))
+    return at, number

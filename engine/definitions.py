@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from engine import dialect, lint, rehearsal
 from engine.database import possible, transaction
 from engine.dialect import Deployed
-from engine.errors import BadDefinition, not_found
+from engine.errors import not_found
 from engine.models import Definition
 from engine.runtime import SYSTEM, Actor, Runtime
 
@@ -27,16 +27,21 @@ _cache: OrderedDict[tuple[int, Engine], Deployed] = OrderedDict()
 _lock = Lock()
 
 
-def deploy(rt: Runtime, key: str, files: dict[str, bytes], actor: Actor = SYSTEM) -> Deployed:
+def deploy(
+    rt: Runtime,
+    key: str,
+    files: dict[str, bytes],
+    actor: Actor = SYSTEM,
+    *,
+    known: lint.Known = lint.ANY,
+) -> Deployed:
     """Check and store a new version of `key`; the same content again is the same version.
 
-    `files`: name → content of one or more .bpmn and .dmn files.  Raises BadDefinition whose
-    `problems` name every element to mend; nothing is stored then.
+    `files`: name → content of one or more .bpmn and .dmn files; `known`: what the centre has, to be
+    checked against.  Raises BadDefinition whose `problems` name every element to mend; nothing is
+    stored then.
     """
-    deployed = dialect.parse(key, files)
-    problems = lint.check(deployed, files)
-    if problems:
-        raise BadDefinition(*problems)
+    deployed = lint.examine(key, files, known)
     try:
         return load(rt, _store(rt, deployed, files, actor))
     except IntegrityError:  # another process deployed in the same instant: its version is there now

@@ -7,24 +7,19 @@ The parsed spec is shared by every request of that version and never changed.  W
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from lxml import etree
-from SpiffWorkflow.bpmn.parser.BpmnParser import full_tag
-from SpiffWorkflow.bpmn.parser.task_parsers import GatewayParser
 from SpiffWorkflow.bpmn.parser.ValidationException import ValidationException
 from SpiffWorkflow.bpmn.specs.mixins import SubWorkflowTaskMixin
-from SpiffWorkflow.exceptions import SpiffWorkflowException
-from SpiffWorkflow.spiff.parser.process import SpiffBpmnParser
+from SpiffWorkflow.bpmn.specs.mixins.multiinstance_task import LoopTask
 
-from engine import timer_events
-from engine.errors import BadDefinition, Problem
-from engine.workflow import MergingParallelGateway, connect_loops
+from engine.diagram_files import BPMN, NS, bad, properties, read_xml
+from engine.elements import Parser, adopt
+from engine.errors import BadDefinition
 
-BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
-SPIFF = "http://spiffworkflow.org/bpmn/schema/1.0/core"
-NS = {"bpmn": BPMN, "spiff": SPIFF}
 ACTIVITIES = (
     "userTask",
     "manualTask",
@@ -33,11 +28,21 @@ ACTIVITIES = (
     "businessRuleTask",
     "callActivity",
     "subProcess",
+    "transaction",
     "sendTask",
     "receiveTask",
 )
 HUMAN = ("userTask", "manualTask")
-FILE_BYTES_MAX = 2_000_000
+# what the library says, and what we say
+_KNOWN = {
+    "No start event found": "缺少开始事件，请从左侧拖入一个开始事件。",
+    "A Service Task must have an operator": "没有选择要调用的操作，请在属性中选择操作。",
+    "There is no support implemented": "使用了不支持执行的元素，请换用任务或网关。",
+    "Multiple outgoing flows": "有多条出口，请在后面加一个网关再分支。",
+    "When looking for a task spec": "的连线指向不存在的元素，请重新连接。",
+    "No DMN Diagram available": "引用的决策表不存在，请先上传决策表。",
+}
+_PYTHON = re.compile(r"\w+(Error|Exception)?\(")  # an exception of Python it has wrapped
 REVIEW_VERBS = frozenset({"approve", "return", "refuse"})
 
 
@@ -85,12 +90,13 @@ class Deployed:
     version: int
     bpmn: str
     props: dict[str, str]
-    nodes: dict[str, Node]
+    nodes: dict[str, Node]  # by element id; rounds of a loop once more (see `_with_rounds`)
     outcomes: dict[str, str]  # end event → completed | refused
     flows: tuple[Flow, ...]
     spec: Any
     subspecs: dict[str, Any]
     steps: tuple[Node, ...] = ()  # the way a plain request goes, foretold
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # as deployed
 
     @property
     def first(self) -> Node:
@@ -99,44 +105,14 @@ class Deployed:
         return next(node for node in along if node.kind == "form")
 
     @property
+    def elements(self) -> tuple[Node, ...]:
+        """Every activity once, in the order of the file."""
+        return tuple(node for name, node in self.nodes.items() if name == node.id)
+
+    @property
     def due_days(self) -> int | None:
         text = self.props.get("due_working_days")
         return int(text) if text else None
-
-
-class Parser(SpiffBpmnParser):  # type: ignore[misc]
-    """The library's Spiff dialect with our parallel join."""
-
-    OVERRIDE_PARSER_CLASSES = {
-        **SpiffBpmnParser.OVERRIDE_PARSER_CLASSES,
-        full_tag("parallelGateway"): (GatewayParser, MergingParallelGateway),
-    }
-
-
-def read_xml(name: str, content: bytes) -> etree._Element:
-    """Parse one file; entities, DTDs and network access are off.  BadDefinition with a sentence."""
-    if len(content) > FILE_BYTES_MAX:
-        raise bad("file.too_large", f"{name} 超过 2 MB，请检查是否选错了文件。")
-    if b"<!DOCTYPE" in content[:4096] or b"<!ENTITY" in content:
-        raise bad("file.entities", f"{name} 含有 DOCTYPE 或外部实体，请用流程设计器重新导出。")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
-    try:
-        content.decode("utf-8")
-        tree = etree.fromstring(content, parser)
-        if (tree.getroottree().docinfo.encoding or "UTF-8").upper() not in ("UTF-8", "ASCII"):
-            raise UnicodeError
-        return tree
-    except UnicodeError:
-        raise bad("file.encoding", f"{name} 不是 UTF-8 编码，请用流程设计器重新导出。") from None
-    except etree.XMLSyntaxError as error:
-        line = error.lineno or 0
-        raise bad(
-            "file.xml", f"{name} 第 {line} 行不是有效的 XML，请用流程设计器重新导出。"
-        ) from None
-
-
-def bad(code: str, text: str, element: str | None = None) -> BadDefinition:
-    return BadDefinition(Problem(code, text, element))
 
 
 def parse(key: str, files: dict[str, bytes], *, row_id: int = 0, version: int = 0) -> Deployed:
@@ -151,7 +127,7 @@ def parse(key: str, files: dict[str, bytes], *, row_id: int = 0, version: int = 
                 parser.add_dmn_xml(tree, name)
             else:
                 parser.add_bpmn_xml(tree, name)
-        except (ValidationException, SpiffWorkflowException, KeyError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001 - the parser raises almost anything on odd diagrams
             raise _explain(name, error) from None
         found = {str(each.get("id")): each for each in tree.findall("bpmn:process", NS)}
         processes |= found
@@ -174,25 +150,35 @@ def parse(key: str, files: dict[str, bytes], *, row_id: int = 0, version: int = 
         raise _explain(key, error) from None
     _refuse_cycles(key, {**subspecs, key: spec}, ())
     for each in (spec, *subspecs.values()):
-        connect_loops(each)
-        timer_events.adopt(each)
+        adopt(each)
     return Deployed(
         id=row_id,
         key=key,
         name=root.get("name") or key,
         version=version,
         bpmn=source,
-        props=_props(root),
-        nodes={
-            node_id: node
-            for name in (*(subspecs.keys() & processes.keys() - {key}), key)
-            for node_id, node in _nodes(processes[name]).items()
-        },
+        props=properties(root),
+        nodes=_with_rounds(
+            {
+                node_id: node
+                for name in (*(subspecs.keys() & processes.keys() - {key}), key)
+                for node_id, node in _nodes(processes[name]).items()
+            },
+            (spec, *subspecs.values()),
+        ),
         outcomes=_outcomes(root),
         flows=_flows(root),
         spec=spec,
         subspecs=subspecs,
+        files=files,
     )
+
+
+def _with_rounds(nodes: dict[str, Node], specs: tuple[Any, ...]) -> dict[str, Node]:
+    """A token in one round of a loop stands at a spec with a name of its own: the same step."""
+    loops = [each for spec in specs for each in spec.task_specs.values()]
+    rounds = {each.task_spec: each.name for each in loops if isinstance(each, LoopTask)}
+    return nodes | {child: nodes[name] for child, name in rounds.items() if name in nodes}
 
 
 def _refuse_cycles(key: str, specs: dict[str, Any], above: tuple[str, ...]) -> None:
@@ -210,27 +196,16 @@ def _refuse_cycles(key: str, specs: dict[str, Any], above: tuple[str, ...]) -> N
 def _explain(name: str, error: Exception) -> BadDefinition:
     element = getattr(error, "id", "") or ""
     label = getattr(error, "name", "") or element or name
-    known = {
-        "No start event found": "缺少开始事件，请从左侧拖入一个开始事件。",
-        "A Service Task must have an operator": "没有选择要调用的操作，请在属性中选择操作。",
-        "There is no support implemented": "使用了不支持执行的元素，请换用任务或网关。",
-        "Multiple outgoing flows": "有多条出口，请在后面加一个网关再分支。",
-        "When looking for a task spec": "的连线指向不存在的元素，请重新连接。",
-    }
     reason = str(error).split("\n")[0].strip().rstrip(".")[:200]
-    for start, sentence in known.items():
+    for start, sentence in _KNOWN.items():
         if reason.startswith(start):
-            return bad("element.invalid", f"“{label}”{sentence}", element or None)
-    if "No DMN Diagram available" in reason:
-        return bad(
-            "decision.missing", f"“{label}”引用的决策表不存在，请先上传决策表。", element or None
-        )
+            code = "decision.missing" if "DMN" in start else "element.invalid"
+            return bad(code, f"“{label}”{sentence}", element or None)
+    if isinstance(error, RecursionError) or "recursion" in reason:
+        reason = "一条路上的步骤太多，请把一部分改为调用另一个流程"
+    elif not isinstance(error, ValidationException) or _PYTHON.match(reason):
+        reason = "内容不完整，请用流程设计器打开检查，改正后重新导出"
     return bad("element.invalid", f"“{label}”无法执行：{reason}。", element or None)
-
-
-def _props(element: etree._Element) -> dict[str, str]:
-    found = element.findall("bpmn:extensionElements/spiff:properties/spiff:property", NS)
-    return {str(each.get("name")): str(each.get("value")) for each in found}
 
 
 def _nodes(process: etree._Element) -> dict[str, Node]:
@@ -251,7 +226,7 @@ def _nodes(process: etree._Element) -> dict[str, Node]:
 
 def _node(element: etree._Element, tag: str, lanes: dict[str, str]) -> Node:
     node_id = str(element.get("id"))
-    props = _props(element)
+    props = properties(element)
     form = props.get("form")
     kind = "auto" if tag not in HUMAN else ("form" if form else "review")
     operator = element.find("bpmn:extensionElements/spiff:serviceTaskOperator", NS)
@@ -268,7 +243,7 @@ def _node(element: etree._Element, tag: str, lanes: dict[str, str]) -> Node:
 
 def _outcomes(process: etree._Element) -> dict[str, str]:
     ends = process.iter(f"{{{BPMN}}}endEvent")
-    return {str(end.get("id")): _props(end).get("outcome", "completed") for end in ends}
+    return {str(end.get("id")): properties(end).get("outcome", "completed") for end in ends}
 
 
 def _flows(process: etree._Element) -> tuple[Flow, ...]:

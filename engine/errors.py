@@ -64,6 +64,17 @@ class OperationFailed(HallError):
     """A service operation refused; the request stays where it was and nothing is written."""
 
 
+class BpmnError(OperationFailed):
+    """An operation reports an error the diagram may catch with an error boundary event.
+
+    What the operation had written is undone then; nobody catching it makes it a refusal.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(Problem("operation.error", text))
+        self.bpmn_code = code
+
+
 def not_found(what: str = "业务") -> NotFound:
     """One sentence for 'does not exist' and 'not yours', so that ids cannot be probed."""
     return NotFound(

@@ -1,55 +1,90 @@
-"""The five boxes: 消息 / 待办 / 已办 / 我发起的 / 已阅, and the reviewers' desk.
+"""The five boxes: 消息 / 待办 / 已办 / 我发起的 / 已阅.
 
 Pages are cut by key (`after`), never by OFFSET: the last page of a million costs what the first
-does.
+does.  Counts stop at a bound: nobody acts on the difference between 1,000 and 1,001.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select, tuple_
-from sqlalchemy.orm import aliased
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    not_,
+    null,
+    or_,
+    select,
+    tuple_,
+)
 
 from engine import cursors
-from engine.calendar import ZONE
 from engine.database import possible
-from engine.models import END_STATES, RUNNING_STATES, History, Instance, Message, Task, UtcDateTime
-from engine.rows import Facets, MessageRow, Page, RequestFilter, RequestRow, TaskFilter, TaskRow
-from engine.runtime import ANYWHERE, Actor, Runtime
+from engine.facets import days_of, facets
+from engine.models import RUNNING_STATES, History, Message
+from engine.parts import NAMES
+from engine.pools import ASKED, CASE, SHAPES_MAX, TASK, Way, merged, reach
+from engine.rows import (
+    COUNTED_MAX,
+    REQUEST_COLUMNS,
+    Count,
+    MessageRow,
+    Page,
+    RequestFilter,
+    RequestRow,
+    TaskFilter,
+    TaskRow,
+    cut,
+    page_size,
+    request_row,
+)
+from engine.runtime import Actor, Runtime
+from engine.searching import like, pattern, search
 from engine.view import TONES
 
+__all__ = (
+    ["BOXES", "count", "count_todo", "counts", "done", "facets", "messages", "search"]
+    + ["started", "todo"]
+)  # fmt: skip
+
 BOXES = ("messages", "todo", "done", "started", "read")
-PAGE_ROWS_MAX = 100
-SOON_DAYS = 3
-SEARCH_CHARS_MAX = 60
-NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # sorts steps without a deadline last
-
-_DUE = func.coalesce(Task.due_at, NEVER, type_=UtcDateTime())
-Rows = Select[*tuple[Any, ...]]
+_MESSAGE = cast(Table, Message.__table__)
+_HISTORY = cast(Table, History.__table__)
 _NONE_TASK, _NONE_REQUEST = TaskFilter(), RequestFilter()
+Asked = dict[str, Any]  # name of a condition → its value
 
 
-def count(rt: Runtime, actor: Actor, box: str) -> int:
-    """How many rows a box holds; 消息 counts the unread.
-
-    已办 costs what it has grown to: a page asks only for the boxes it shows.
-    """
+def count(rt: Runtime, actor: Actor, box: str) -> Count:
+    """How many rows a box holds, up to `COUNTED_MAX`; 消息 counts the unread."""
     assert box in BOXES, box
-    queries: dict[str, Callable[[], Rows]] = {
-        "messages": lambda: _messages(actor, read=False).with_only_columns(Message.id),
-        "todo": lambda: _todo(actor).with_only_columns(Task.id),
-        "done": lambda: _done(actor).with_only_columns(Task.id),
-        "started": lambda: select(Instance.id).where(Instance.starter_id == actor.id),
-        "read": lambda: _messages(actor, read=True).with_only_columns(Message.id),
-    }
-    counted = select(func.count()).select_from(queries[box]().subquery())
-    return int(rt.session.scalar(counted) or 0)
+    if box == "todo":
+        return count_todo(rt, actor)
+    return _bounded(rt.session.scalar(_counted(box), {"me": actor.id}))
 
 
-def counts(rt: Runtime, actor: Actor) -> dict[str, int]:
+def count_todo(rt: Runtime, actor: Actor, flt: TaskFilter = _NONE_TASK) -> Count:
+    """How many steps 待办 holds with this filter, up to `COUNTED_MAX`."""
+    asked = _asked_todo(rt, flt, None)
+    if not _findable(asked):
+        return Count(0)
+    mine = reach(actor)
+    query = _todo_count(mine.ways, frozenset(asked))
+    return _bounded(rt.session.scalar(query, mine.values | _values(asked)))
+
+
+def _bounded(number: int | None) -> Count:
+    assert number is not None
+    return Count(min(number, COUNTED_MAX), number > COUNTED_MAX)
+
+
+def counts(rt: Runtime, actor: Actor) -> dict[str, Count]:
     """`count` of all five boxes."""
     return {box: count(rt, actor, box) for box in BOXES}
 
@@ -63,10 +98,14 @@ def todo(
     limit: int = 20,
 ) -> Page[TaskRow]:
     """待办, the most urgent first."""
-    query = _filtered(rt, actor, _todo(actor), flt).order_by(_DUE, Task.id)
-    if after is not None:
-        query = query.where(tuple_(_DUE, Task.id) > cursors.read(after))
-    return _task_page(rt, query, limit, lambda row: (row.due_at or NEVER, row.task_id))
+    asked = _asked_todo(rt, flt, after)
+    if not _findable(asked):
+        return Page([], None)
+    mine = reach(actor)
+    query = _todo(mine.ways, frozenset(asked), page_size(limit) + 1)
+    rows = rt.session.execute(query, mine.values | _values(asked)).all()
+    keys = [(row.order_at, row.task_id) for row in rows]
+    return cut([_task_row(row, mine.behalf(row.way)) for row in rows], limit, keys)
 
 
 def done(
@@ -78,11 +117,13 @@ def done(
     limit: int = 20,
 ) -> Page[TaskRow]:
     """已办, the latest first; one row a request."""
-    query = _narrowed(_done(actor), flt)
-    if after is not None:
-        query = query.where(tuple_(Task.completed_at, Task.id) < cursors.read(after))
-    query = query.order_by(Task.completed_at.desc(), Task.id.desc())
-    return _task_page(rt, query, limit, lambda row: (row.completed_at, row.task_id))
+    asked = _asked(flt, after)
+    if not _findable(asked):
+        return Page([], None)
+    query = _done(frozenset(asked), page_size(limit) + 1)
+    rows = rt.session.execute(query, {"me": actor.id} | _values(asked)).all()
+    keys = [(row.completed_at, row.task_id) for row in rows]
+    return cut([_task_row(row, None) for row in rows], limit, keys)
 
 
 def started(
@@ -94,18 +135,14 @@ def started(
     limit: int = 20,
 ) -> Page[RequestRow]:
     """我发起的, the latest first."""
-    query = select(Instance).where(Instance.starter_id == actor.id)
-    if flt.status == "open":
-        query = query.where(Instance.status.in_(RUNNING_STATES))
-    elif flt.status:
-        query = query.where(Instance.status == flt.status)
-    query = _narrowed(query, TaskFilter(key=flt.key, q=flt.q, since=flt.since, until=flt.until))
-    if after is not None:
-        query = query.where(tuple_(Instance.started_at, Instance.id) < cursors.read(after))
-    query = query.order_by(Instance.started_at.desc(), Instance.id.desc())
-    found = list(rt.session.scalars(query.limit(_page_size(limit) + 1)))
-    rows = [_request_row(each) for each in found]
-    return _cut(rows, limit, [(each.started_at, each.id) for each in found])
+    asked = _asked(flt, after)
+    if flt.status:
+        asked["open" if flt.status == "open" else "status"] = flt.status
+    if not _findable(asked):
+        return Page([], None)
+    query = _started(frozenset(asked)).limit(page_size(limit) + 1)
+    rows = rt.session.execute(query, {"me": actor.id} | _values(asked)).all()
+    return cut([request_row(row) for row in rows], limit, [(r.started_at, r.id) for r in rows])
 
 
 def messages(
@@ -118,264 +155,181 @@ def messages(
     q: str | None = None,
 ) -> Page[MessageRow]:
     """消息 (unread) or 已阅, the latest first; deleted ones are in neither."""
-    query = _messages(actor, read=read)
-    if q:
-        query = query.where(or_(_like(Message.title, q), _like(Message.body, q)))
-    if after is not None:
-        query = query.where(tuple_(Message.created_at, Message.id) < cursors.read(after))
-    query = query.order_by(Message.created_at.desc(), Message.id.desc())
-    found = list(rt.session.scalars(query.limit(_page_size(limit) + 1)))
-    rows = [
-        MessageRow(m.id, m.title, m.body, m.business, m.channel, m.created_at, m.read_at, m.no)
-        for m in found
-    ]
-    return _cut(rows, limit, [(each.created_at, each.id) for each in found])
+    asked: Asked = {"after": cursors.read(after)} if after is not None else {}
+    if q and q.strip():
+        asked["words"] = pattern(q)
+    query = _messages(read, frozenset(asked)).limit(page_size(limit) + 1)
+    rows = rt.session.execute(query, {"me": actor.id} | _values(asked)).all()
+    return cut([MessageRow(*row) for row in rows], limit, [(r.created_at, r.id) for r in rows])
 
 
-def facets(rt: Runtime, actor: Actor) -> Facets:
-    """What stands beside the filters of the desk."""
-    base = _todo(actor)
-    over, today, soon = (_due_between(rt, kind) for kind in ("over", "today", "soon"))
-
-    def hits(condition: ColumnElement[bool]) -> ColumnElement[int]:
-        return func.count(Task.id).filter(condition)
-
-    whole = base.with_only_columns(
-        func.count(Task.id),
-        hits(Task.assignee == actor.id),
-        hits(Task.assignee.is_(None)),
-        hits(over),
-        hits(today),
-        hits(soon),
-    )
-    by_key = base.with_only_columns(Instance.key, Instance.name, func.count(Task.id))
-    by_branch = base.with_only_columns(Instance.branch, func.count(Task.id))
-    everything, mine, pool, late, now, near = rt.session.execute(whole).one()
-    return Facets(
-        all=everything,
-        mine=mine,
-        pool=pool,
-        over=late,
-        today=now,
-        soon=near,
-        by_key=[
-            (key, name, n)
-            for key, name, n in rt.session.execute(by_key.group_by(Instance.key, Instance.name))
-        ],
-        by_branch=[
-            (branch, n) for branch, n in rt.session.execute(by_branch.group_by(Instance.branch))
-        ],
-    )
+# ── what was asked ──────────────────────────────────────────────────────────────────────────────
 
 
-def search(rt: Runtime, actor: Actor, q: str, limit: int = 20) -> list[RequestRow]:
-    """Requests this actor may see whose number, unit or applicant contains the words."""
-    words = q.strip()[:SEARCH_CHARS_MAX]
-    if not words:
-        return []
-    branches = [d.removeprefix("branch:") for d in actor.domains if d.startswith("branch:")]
-    visible = [
-        Instance.starter_id == actor.id,
-        Instance.scope.in_(actor.domains),
-        Instance.branch.in_(branches),
-    ]
-    query = select(Instance).where(_matches(words))
-    if ANYWHERE not in actor.domains:
-        query = query.where(or_(*visible))
-    query = query.order_by(Instance.started_at.desc(), Instance.id.desc())
-    return [_request_row(each) for each in rt.session.scalars(query.limit(_page_size(limit)))]
-
-
-def _todo(actor: Actor) -> Rows:
-    """Open steps that are this actor's, or in a pool this actor may take from."""
-    other, newer = aliased(Task), aliased(Task)
-    done_again = exists().where(
-        newer.instance_id == other.instance_id,
-        newer.node == other.node,
-        newer.completed_by.is_not(None),
-        newer.id > other.id,
-    )
-    # the last decider of another review step, as `Case.deciders` keeps it for `permissions`
-    decided_before = exists().where(
-        other.instance_id == Task.instance_id,
-        other.completed_by == actor.id,
-        other.kind == "review",
-        other.node != Task.node,
-        ~done_again,
-    )
-    posted = _at_posts(actor)
-    takeable = and_(
-        Task.assignee.is_(None), posted, Instance.starter_id != actor.id, ~decided_before
-    )
-    query: Rows = (
-        select(Task, Instance)
-        .join(Instance, Instance.id == Task.instance_id)
-        .where(
-            Task.status == "open",
-            or_(
-                and_(Task.kind == "form", posted),
-                and_(Task.kind == "review", or_(and_(Task.assignee == actor.id, posted), takeable)),
-            ),
-        )
-    )
-    return query
-
-
-def _at_posts(actor: Actor) -> ColumnElement[bool]:
-    everywhere = [role for role, domain in actor.posts if domain == ANYWHERE]
-    local = [post for post in actor.posts if post[1] != ANYWHERE]
-    conditions: list[ColumnElement[bool]] = []
-    if local:
-        conditions.append(tuple_(Task.role, Task.domain).in_(local))
-    if everywhere:
-        conditions.append(Task.role.in_(everywhere))
-    return or_(*conditions) if conditions else false()
-
-
-def _done(actor: Actor) -> Rows:
-    """The actor's last decided step of each request; a filing counts once the request has ended."""
-    later = aliased(Task)
-    newer = exists().where(
-        later.instance_id == Task.instance_id,
-        later.completed_by == actor.id,
-        later.status == "done",
-        later.id > Task.id,
-    )
-    query: Rows = (
-        select(Task, Instance)
-        .join(Instance, Instance.id == Task.instance_id)
-        .where(
-            Task.completed_by == actor.id,
-            Task.status == "done",
-            or_(Task.decision != "start", Instance.status.in_(END_STATES)),
-            ~newer,
-        )
-    )
-    return query
-
-
-def _messages(actor: Actor, *, read: bool) -> Rows:
-    state = Message.read_at.is_not(None) if read else Message.read_at.is_(None)
-    return select(Message).where(Message.recipient == actor.id, Message.deleted_at.is_(None), state)
-
-
-def _filtered(rt: Runtime, actor: Actor, query: Rows, flt: TaskFilter) -> Rows:
-    if flt.who == "mine":
-        query = query.where(Task.assignee == actor.id)
-    elif flt.who == "pool":
-        query = query.where(Task.assignee.is_(None))
-    if flt.due in ("over", "today", "soon"):
-        query = query.where(_due_between(rt, flt.due))
-    return _narrowed(query, flt)
-
-
-def _narrowed(query: Rows, flt: TaskFilter) -> Rows:
-    for column, wanted in ((Instance.key, flt.key), (Instance.branch, flt.branch)):
-        if wanted:
-            query = query.where(column == wanted if possible(wanted) else false())
-    if flt.since:
-        query = query.where(Instance.started_at >= flt.since)
-    if flt.until:
-        query = query.where(Instance.started_at < flt.until)
+def _asked(flt: TaskFilter | RequestFilter, after: str | None) -> Asked:
+    names = ("key", "branch", "step", "since", "until")
+    asked = {name: given for name in names if (given := getattr(flt, name, None))}
     if flt.q and flt.q.strip():
-        query = query.where(_matches(flt.q.strip()[:SEARCH_CHARS_MAX]))
-    return query
+        asked["words"] = pattern(flt.q)
+    if after is not None:
+        asked["after"] = cursors.read(after)
+    return asked
 
 
-def _due_between(rt: Runtime, kind: str) -> ColumnElement[bool]:
-    now = rt.clock()
-    midnight = now.astimezone(ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
-    if kind == "over":
-        return Task.due_at < now
-    days = 1 if kind == "today" else SOON_DAYS + 1
-    return and_(Task.due_at >= now, Task.due_at < midnight + timedelta(days=days))
+def _asked_todo(rt: Runtime, flt: TaskFilter, after: str | None) -> Asked:
+    asked = _asked(flt, after) | _due(rt, flt.due)
+    return asked | ({flt.who: True} if flt.who in ("mine", "pool") else {})
 
 
-def _matches(words: str) -> ColumnElement[bool]:
-    columns = (Instance.no, Instance.scope_name, Instance.starter_name, Instance.summary)
-    return or_(*(_like(column, words) for column in columns))
+def _due(rt: Runtime, kind: str | None) -> Asked:
+    days = days_of(rt)
+    if kind not in days:
+        return {}
+    return {"due_before": days[kind]} | ({} if kind == "over" else {"due_from": days["over"]})
 
 
-def _like(column: Any, words: str) -> ColumnElement[bool]:
-    found: ColumnElement[bool] = column.icontains(words.replace("\x00", ""), autoescape=True)
-    return found
+def _findable(asked: Asked) -> bool:
+    """A database raises on text no row can hold, and links can be typed by hand."""
+    return all(possible(asked.get(name, "-")) for name in ("key", "branch", "step", "status"))
 
 
-def _task_page(rt: Runtime, query: Rows, limit: int, cursor: Any) -> Page[TaskRow]:
-    returned = select(History).where(
-        History.instance_id == Task.instance_id, History.verb.in_(("return", "refuse"))
+def _values(asked: Asked) -> dict[str, Any]:
+    values = dict(asked)
+    if "after" in values:
+        values["after_at"], values["after_id"] = values.pop("after")
+    return values
+
+
+def _before(at: Any, row_id: Any) -> ColumnElement[bool]:
+    """The following page of a list with the latest first."""
+    given = bindparam("after_at", type_=at.type), bindparam("after_id", type_=row_id.type)
+    return tuple_(at, row_id) < tuple_(*given)
+
+
+# ── statements, built once for everybody who asks alike ─────────────────────────────────────────
+
+
+def _task_columns() -> tuple[ColumnElement[Any], ...]:
+    """In the order of the fields of `TaskRow`."""
+    returned = (
+        select(_HISTORY.c.opinion)
+        .where(
+            _HISTORY.c.instance_id == TASK.c.instance_id,
+            _HISTORY.c.verb.in_([literal_column("'return'"), literal_column("'refuse'")]),
+        )
+        .order_by(_HISTORY.c.seq.desc())
+        .limit(literal_column("1"))
+        .correlate(TASK)
     )
-    last = returned.order_by(History.seq.desc()).limit(1).correlate(Task)
-    visits = aliased(Task)
-    times = select(func.count(visits.id)).where(
-        visits.instance_id == Task.instance_id, visits.node == Task.node
+    visits = TASK.alias("visits")
+    times = select(func.count()).where(
+        visits.c.instance_id == TASK.c.instance_id,
+        visits.c.node == TASK.c.node,
+        visits.c.parent_id.is_(None),
     )
-    query = query.add_columns(
-        last.with_only_columns(History.opinion).scalar_subquery(),
-        last.with_only_columns(History.actor_name).scalar_subquery(),
-        times.correlate(Task).scalar_subquery(),
-    )
-    found = rt.session.execute(query.limit(_page_size(limit) + 1)).all()
-    rows = [_task_row(*each[:2], returned=each[2:]) for each in found]
-    return _cut(rows, limit, [cursor(row) for row in rows])
+    # nothing has happened to most requests since they were filed: nothing to look up
+    untouched = CASE.c.revision == 1
 
+    def looked_up(query: Select[Any], otherwise: Any, name: str) -> ColumnElement[Any]:
+        return case((untouched, otherwise), else_=query.scalar_subquery()).label(name)
 
-def _task_row(task: Task, case: Instance, *, returned: tuple[Any, ...]) -> TaskRow:
-    opinion, who, visits = returned
-    return TaskRow(
-        task_id=task.id,
-        no=case.no,
-        key=case.key,
-        name=case.name,
-        summary=case.summary,
-        scope_name=case.scope_name,
-        branch=case.branch,
-        node=task.node,
-        node_name=task.node_name,
-        kind=task.kind,
-        status=case.status,
-        label=case.label,
-        tone=TONES[case.status],
-        starter_name=case.starter_name,
-        started_at=case.started_at,
-        created_at=task.created_at,
-        due_at=task.due_at,
-        assignee=task.assignee,
-        assignee_name=task.assignee_name,
-        last_opinion=opinion,
-        last_actor=who,
-        progress=case.progress,
-        decision=task.decision,
-        completed_at=task.completed_at,
-        visits=visits,
-    )
-
-
-def _request_row(case: Instance) -> RequestRow:
-    return RequestRow(
-        no=case.no,
-        key=case.key,
-        name=case.name,
-        summary=case.summary,
-        scope_name=case.scope_name,
-        branch=case.branch,
-        status=case.status,
-        label=case.label,
-        tone=TONES[case.status],
-        starter_name=case.starter_name,
-        started_at=case.started_at,
-        due_at=case.due_at,
-        ended_at=case.ended_at,
-        progress=case.progress,
+    return (
+        *(TASK.c.id.label("task_id"), CASE.c.no, CASE.c.key, CASE.c.name, CASE.c.summary),
+        *(CASE.c.scope_name, CASE.c.branch, TASK.c.node, TASK.c.node_name, TASK.c.kind),
+        *(CASE.c.status, CASE.c.label, CASE.c.starter_name, CASE.c.started_at),
+        *(TASK.c.created_at, TASK.c.due_at, TASK.c.assignee, TASK.c.assignee_name),
+        *(CASE.c.progress, TASK.c.decision, TASK.c.completed_at, TASK.c.batch, TASK.c.part),
+        *(TASK.c.asked_by_name, TASK.c.note, looked_up(returned, null(), "last_opinion")),
+        looked_up(returned.with_only_columns(_HISTORY.c.actor_name), null(), "last_actor"),
+        looked_up(times.correlate(TASK), literal_column("1"), "visits"),
     )
 
 
-def _page_size(limit: int) -> int:
-    return max(1, min(limit, PAGE_ROWS_MAX))
+_TASK_COLUMNS = _task_columns()
 
 
-def _cut(rows: list[Any], limit: int, keys: list[tuple[datetime, int]]) -> Page[Any]:
-    size = _page_size(limit)
-    if len(rows) <= size:
-        return Page(rows, None)
-    return Page(rows[:size], cursors.write(*keys[size - 1]))
+def _task_row(row: Any, behalf_name: str | None) -> TaskRow:
+    part_name = "" if row.part == "step" else NAMES[row.part]
+    values: list[Any] = [*row[: len(_TASK_COLUMNS)], TONES[row.status], part_name, behalf_name]
+    return TaskRow(*values)
+
+
+@lru_cache(SHAPES_MAX)
+def _todo(ways: tuple[Way, ...], asked: frozenset[str], rows: int) -> Select[Any]:
+    picked = merged(ways, asked, rows).subquery("picked")
+    query = select(*_TASK_COLUMNS, picked.c.order_at, picked.c.way)
+    query = query.join_from(picked, TASK, TASK.c.id == picked.c.id)
+    query = query.join(CASE, CASE.c.id == TASK.c.instance_id)
+    return query.order_by(picked.c.order_at, picked.c.id)
+
+
+def _decided() -> Select[Any]:
+    """The actor's last decided step of each request; a filing counts once the request has ended."""
+    later, ended = TASK.alias("later"), CASE.alias("ended")
+    newer = exists().where(
+        later.c.instance_id == TASK.c.instance_id,
+        later.c.completed_by == bindparam("me"),
+        later.c.status == literal_column("'done'"),
+        later.c.id > TASK.c.id,
+    )
+    over = exists().where(ended.c.id == TASK.c.instance_id, ended.c.ended_at.is_not(None))
+    mine = TASK.c.completed_by == bindparam("me")
+    filed = TASK.c.decision == literal_column("'start'")
+    return select(TASK.c.id).where(mine, or_(not_(filed), over), not_(newer))
+
+
+@lru_cache(SHAPES_MAX)
+def _done(asked: frozenset[str], rows: int) -> Select[Any]:
+    conditions = [
+        _before(TASK.c.completed_at, TASK.c.id) if name == "after" else ASKED[name]
+        for name in sorted(asked)
+    ]
+    query = _decided().where(*conditions).order_by(TASK.c.completed_at.desc(), TASK.c.id.desc())
+    query = query.with_only_columns(*_TASK_COLUMNS).limit(literal_column(str(rows)))
+    return query.join_from(TASK, CASE, CASE.c.id == TASK.c.instance_id)
+
+
+@lru_cache(SHAPES_MAX)
+def _started(asked: frozenset[str]) -> Select[Any]:
+    own = {
+        "key": CASE.c.key == bindparam("key"),
+        "open": CASE.c.status.in_(RUNNING_STATES),
+        "status": CASE.c.status == bindparam("status"),
+        "after": _before(CASE.c.started_at, CASE.c.id),
+    }
+    conditions = [own[name] if name in own else ASKED[name] for name in sorted(asked)]
+    query = select(*REQUEST_COLUMNS).where(CASE.c.starter_id == bindparam("me"), *conditions)
+    return query.order_by(CASE.c.started_at.desc(), CASE.c.id.desc())
+
+
+@lru_cache(SHAPES_MAX)
+def _messages(read: bool, asked: frozenset[str]) -> Select[Any]:
+    box = _MESSAGE.c
+    own = {
+        "words": or_(like(box.title), like(box.body)),
+        "after": _before(box.created_at, box.id),
+    }
+    state = box.read_at.is_not(None) if read else box.read_at.is_(None)
+    columns = (box.id, box.title, box.body, box.business, box.channel, box.created_at, box.read_at)
+    query = select(*columns, box.no).where(box.recipient == bindparam("me"), state)
+    query = query.where(box.deleted_at.is_(None), *(own[name] for name in sorted(asked)))
+    return query.order_by(box.created_at.desc(), box.id.desc())
+
+
+@lru_cache(SHAPES_MAX)
+def _todo_count(ways: tuple[Way, ...], asked: frozenset[str]) -> Select[Any]:
+    steps = merged(ways, asked, COUNTED_MAX + 1).subquery()
+    return select(func.count()).select_from(steps)
+
+
+@lru_cache(len(BOXES))
+def _counted(box: str) -> Select[Any]:
+    rows, nothing = COUNTED_MAX + 1, frozenset[str]()
+    if box == "done":
+        within = _decided()
+    elif box == "started":
+        within = _started(nothing).with_only_columns(CASE.c.id)
+    else:
+        within = _messages(box == "read", nothing).with_only_columns(_MESSAGE.c.id)
+    limited = within.order_by(None).limit(literal_column(str(rows)))
+    return select(func.count()).select_from(limited.subquery())

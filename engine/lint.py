@@ -7,33 +7,24 @@ dead end.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from lxml import etree
 
-from engine import operations
-from engine.dialect import BPMN, NS, REVIEW_VERBS, SPIFF, Deployed, Node, parse, read_xml
+from engine import drawing, lint_people, operations, wording
+from engine.diagram_files import BPMN, NS, bad, label, properties, read_xml, tag
+from engine.dialect import REVIEW_VERBS, Deployed, Node, parse
+from engine.drawn_events import EVENTS, GATEWAYS
 from engine.errors import BadDefinition, Problem
 from engine.rehearsal import beginning
-from engine.script import compiled
 
-PROCESS_PROPS = frozenset({"due_working_days", "in_flight", "withdraw"})
-NODE_PROPS = frozenset({"form", "verbs", "label", "due_working_days", "irreversible"})
-NAME_CHARS_MAX = 50  # what the columns and the pages have room for
-EXPRESSIONS = ("conditionExpression", "script", "timeDate", "timeDuration", "completionCondition")
-INNER = frozenset(
-    (*EXPRESSIONS, "timeCycle", "timerEventDefinition", "parameter", "parameters")
-    + ("serviceTaskOperator", "extensionElements", "multiInstanceLoopCharacteristics")
-    + ("inputExpression", "outputEntry", "input", "rule", "decisionTable")
+PROCESS_PROPS = frozenset({"due_working_days", "in_flight", "withdraw", "money"})
+NODE_PROPS = frozenset(
+    {"form", "verbs", "label", "due_working_days", "irreversible", "correlation"}
 )
-FLOWING = (
-    ("Task", "task", "Gateway", "startEvent", "CatchEvent", "ThrowEvent", "boundaryEvent")
-    + ("callActivity", "subProcess")
-)  # fmt: skip
+NAME_CHARS_MAX = 50  # what the columns and the pages have room for
 WITHDRAW = ("never", "until_claimed", "until_decided")
 
 
@@ -44,18 +35,59 @@ class Finding:
     text: str
 
 
-def check(deployed: Deployed, files: dict[str, bytes]) -> list[Problem]:
-    """Everything that is wrong with a parsed diagram; empty when it may be deployed."""
-    roots = [read_xml(name, data) for name, data in files.items() if name.endswith(".bpmn")]
-    problems = [*_process(deployed), *_beginning(deployed)]
-    for node in deployed.nodes.values():
-        problems += _node(deployed, node)
-    for name, data in files.items():
-        if name.endswith(".dmn"):
-            problems += _table(read_xml(name, data))
-    for root in roots:
-        problems += [*_expressions(root), *_dead_ends(root), *_not_yet(root)]
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a centre has: its posts and its forms; None where nobody can say."""
+
+    roles: frozenset[str] | None = None
+    forms: frozenset[str] | None = None
+
+
+ANY = Known()
+
+
+def examine(key: str, files: dict[str, bytes], known: Known = ANY) -> Deployed:
+    """Parse and check a diagram; BadDefinition with every finding when it may not be deployed."""
+    _names(files)
+    roots = [read_xml(name, data) for name, data in sorted(files.items())]
+    drawn = [root for root in roots if root.tag == f"{{{BPMN}}}definitions"]
+    tables = [read_xml(name, data) for name, data in files.items() if name.endswith(".dmn")]
+    drawing.refuse_monsters(drawn)
+    problems = drawing.check(drawn)
+    for root in drawn:
+        problems += wording.check(root)
+    for table in tables:
+        problems += wording.check_table(table)
+    try:
+        deployed = parse(key, files)
+        problems += check(deployed, drawn, known)
+    except BadDefinition:
+        if not problems:  # what the library says comes second: it says it less well
+            raise
+    except RecursionError:
+        text = "一条路上的步骤太多，或有走不出去的循环，请拆成几个流程。"
+        problems.append(Problem("drawing.long", text, key))
+    if problems:
+        raise BadDefinition(*problems)
+    return deployed
+
+
+def check(deployed: Deployed, drawn: list[etree._Element], known: Known = ANY) -> list[Problem]:
+    """What is wrong with a parsed diagram by the rules of the house."""
+    problems = [*_process(deployed), *_beginning(deployed), *lint_people.check(deployed)]
+    for node in deployed.elements:
+        problems += [*_node(deployed, node), *_fits(node, known)]
+    for root in drawn:
+        problems += _properties(root)
     return problems
+
+
+def _names(files: dict[str, bytes]) -> None:
+    if not files:
+        raise bad("file.none", "没有上传文件，请选择流程文件。")
+    for name in files:
+        if not name.endswith((".bpmn", ".dmn")):
+            raise bad("file.kind", f"{name} 不是流程或决策表，请上传 .bpmn 或 .dmn 文件。")
 
 
 def check_folder(folder: Path) -> list[Finding]:
@@ -63,9 +95,11 @@ def check_folder(folder: Path) -> list[Finding]:
     findings: list[Finding] = []
     for key, name, files in service_files(folder):
         try:
-            problems = check(parse(key, files), files)
+            examine(key, files)
         except BadDefinition as error:
-            problems = list(error.problems)
+            problems = error.problems
+        else:
+            problems = ()
         findings += [Finding(name, each.field or "", each.text) for each in problems]
     return findings
 
@@ -94,13 +128,15 @@ def _diagrams(folder: Path) -> dict[str, bytes]:
 
 
 def _process(deployed: Deployed) -> Iterator[Problem]:
-    for name in deployed.props.keys() - PROCESS_PROPS:
+    for name in deployed.props.keys() - PROCESS_PROPS - lint_people.PROCESS_PROPS:
         yield Problem("prop.unknown", f"流程属性“{name}”不认识，请删除或改正拼写。", deployed.key)
     days = deployed.props.get("due_working_days", "1")
     if not days.isdecimal() or not 0 < int(days) <= 365:
         yield Problem("prop.due", "办结期限应为 1 到 365 的工作日数。", deployed.key)
     if deployed.props.get("in_flight", "scope") != "scope":
         yield Problem("prop.in_flight", "属性 in_flight 只能是 scope。", deployed.key)
+    if deployed.props.get("money", "false") not in ("true", "false"):
+        yield Problem("prop.money", "属性 money 只能是 true 或 false。", deployed.key)
     if deployed.props.get("withdraw", "never") not in WITHDRAW:
         yield Problem(
             "prop.withdraw", f"属性 withdraw 只能是 {'、'.join(WITHDRAW)}。", deployed.key
@@ -127,7 +163,7 @@ def _node(deployed: Deployed, node: Node) -> Iterator[Problem]:
     name = node.name
     if node.human and not node.role:
         yield Problem("node.lane", f"“{name}”不在任何泳道中，请把它放进办理岗位的泳道。", node.id)
-    for prop in node.props.keys() - NODE_PROPS:
+    for prop in node.props.keys() - NODE_PROPS - lint_people.NODE_PROPS:
         yield Problem("prop.unknown", f"“{name}”的属性“{prop}”不认识，请删除或改正。", node.id)
     if len(name) > NAME_CHARS_MAX or len(node.id) > NAME_CHARS_MAX or len(node.role) > 80:
         yield Problem("node.name", f"“{name[:20]}…”的名称过长，请缩短到 50 字以内。", node.id)
@@ -162,73 +198,24 @@ def _handles_refusal(deployed: Deployed, node: Node) -> bool:
     return False
 
 
-def _expressions(root: etree._Element) -> Iterator[Problem]:
-    for element in root.iter(*(f"{{{BPMN}}}{name}" for name in EXPRESSIONS)):
-        mode: Literal["eval", "exec"] = "exec" if element.tag.endswith("script") else "eval"
-        yield from _expression(element, element.text or "", mode)
-    for parameter in root.iter(f"{{{SPIFF}}}parameter"):
-        yield from _expression(parameter, parameter.get("value") or "None", "eval")
+def _fits(node: Node, known: Known) -> Iterator[Problem]:
+    """Does the centre have what the step names?"""
+    if node.human and node.role and known.roles is not None and node.role not in known.roles:
+        names = "、".join(sorted(known.roles))
+        text = f"“{node.name}”所在的泳道“{node.role}”不是本中心的岗位，请改为：{names}。"
+        yield Problem("node.role", text, node.id)
+    if node.form is not None and known.forms is not None and node.form not in known.forms:
+        names = "、".join(sorted(known.forms))
+        text = f"“{node.name}”要用的表单 {node.form} 不存在，请改为：{names}。"
+        yield Problem("node.form", text, node.id)
 
 
-def _table(root: etree._Element) -> Iterator[Problem]:
-    """A decision table: what it asks and what it answers; its conditions have a grammar of their
-    own."""
-    for element in root.iter("{*}inputExpression", "{*}outputEntry"):
-        source = element.findtext("{*}text") or ""
-        if source.strip():
-            yield from _expression(element, source, "eval")
-
-
-def _expression(
-    element: etree._Element, source: str, mode: Literal["eval", "exec"]
-) -> Iterator[Problem]:
-    try:
-        compiled(source.strip(), mode)
-    except SyntaxError as error:
-        reason = str(error.msg if not isinstance(error.msg, tuple) else error.msg[0])
-        owner = _owner(element)
-        label = owner.get("name") or owner.get("id")
-        text = f"“{label}”的表达式“{source.strip()[:60]}”不能用：{reason}。"
-        yield Problem("expression", text, owner.get("id"))
-
-
-def _owner(element: etree._Element) -> etree._Element:
-    """The element people see: helpers such as a timer's definition lie in between."""
-    owner = element
-    while etree.QName(owner).localname in INNER or owner.get("id") is None:
-        parent = owner.getparent()
-        if parent is None:
-            break
-        owner = parent
-    return owner
-
-
-def _not_yet(root: etree._Element) -> Iterator[Problem]:
-    """What the library would run wrongly.
-
-    It repeats timers by the wall clock, which neither stops nor restarts with ours; and a request
-    with an event sub-process that never started never ends.
-    """
-    for element in root.iter(f"{{{BPMN}}}subProcess"):
-        if element.get("triggeredByEvent") == "true":
-            label = element.get("name") or element.get("id")
-            text = f"“{label}”是事件子流程，暂不能执行，请改用附在步骤上的边界事件。"
-            yield Problem("event_subprocess", text, element.get("id"))
-    for cycle in root.iter(f"{{{BPMN}}}timeCycle"):
-        owner = _owner(cycle)
-        label = owner.get("name") or owner.get("id")
-        text = f"“{label}”使用了循环定时，暂不能执行，请改用时间点或时长。"
-        yield Problem("timer.cycle", text, owner.get("id"))
-
-
-def _dead_ends(root: etree._Element) -> Iterator[Problem]:
-    for process in root.iter(f"{{{BPMN}}}process"):
-        sources = {flow.get("sourceRef") for flow in process.iter(f"{{{BPMN}}}sequenceFlow")}
-        for element in process.iter():
-            tag = etree.QName(element).localname if isinstance(element.tag, str) else ""
-            flowing = tag.endswith(FLOWING) and element.get("triggeredByEvent") != "true"
-            if flowing and element.get("id") not in sources:
-                label = re.sub(r"\s+", "", element.get("name") or "") or element.get("id")
-                yield Problem(
-                    "dead_end", f"“{label}”没有出口，请连到下一步或结束事件。", element.get("id")
-                )
+def _properties(root: etree._Element) -> Iterator[Problem]:
+    """Properties of events and gateways: a misspelt one would silently do nothing."""
+    for element in root.iter():
+        if tag(element) not in EVENTS | GATEWAYS:
+            continue
+        allowed = {"outcome"} if tag(element) == "endEvent" else set()
+        for name in properties(element).keys() - allowed - {"correlation"}:
+            text = f"“{label(element)}”的属性“{name}”不认识，请删除或改正。"
+            yield Problem("prop.unknown", text, element.get("id"))

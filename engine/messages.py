@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,6 +12,9 @@ from engine.database import possible, transaction
 from engine.errors import not_found
 from engine.models import Message
 from engine.runtime import Actor, Runtime
+
+if TYPE_CHECKING:
+    from engine.cases import Case
 
 
 def put(
@@ -41,6 +45,20 @@ def put(
         )
     )
     session.flush()
+
+
+def about(rt: Runtime, case: Case, recipient: str, *, title: str, body: str, channel: str) -> None:
+    """A message about a request, in the transaction of the verb that causes it."""
+    put(
+        rt.session,
+        recipient=recipient,
+        title=title,
+        body=body,
+        business=case.name,
+        channel=channel,
+        no=case.no,
+        now=rt.clock(),
+    )
 
 
 def get(rt: Runtime, actor: Actor, message_id: int) -> Message:

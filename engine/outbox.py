@@ -17,8 +17,10 @@ from sqlalchemy import Table, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
+from engine import incidents
 from engine.database import transaction
 from engine.models import OutboxItem
+from engine.runtime import Runtime
 
 LEASE_SECONDS = 120  # longer than any handler may take
 BACKOFF_SECONDS = (15, 60, 300, 1800, 7200)  # then the item has failed
@@ -55,6 +57,7 @@ class Job:
     key: str
     clock: Callable[[], datetime]
     profile: Any = None
+    runtime: Callable[[Session], Runtime] | None = None  # for handlers that act on requests
 
     @property
     def now(self) -> datetime:
@@ -114,13 +117,14 @@ def run_one(
     *,
     clock: Callable[[], datetime],
     profile: Any = None,
+    runtime: Callable[[Session], Runtime] | None = None,
 ) -> bool:
     """Run one item if it is due and nobody else runs it; True when it is done."""
     leased = _lease(session_factory, item_id, clock())
     if leased is None:
         return False
     kind, key, payload, attempt = leased
-    job = Job(session_factory, payload, attempt, key, clock, profile)
+    job = Job(session_factory, payload, attempt, key, clock, profile, runtime)
     try:
         if attempt > TRIES_MAX:  # each of them took its runner with it
             raise Retry("every runner died: look for an item that kills its worker")
@@ -130,7 +134,6 @@ def run_one(
     except Exception as error:  # whatever a handler does, the queue goes on
         if not isinstance(error, Retry):
             _log.exception("outbox item %s (%s) failed", item_id, kind)
-            error = Retry(f"{type(error).__name__}: {error}")
         _record_wait(session_factory, item_id, error, now=clock(), attempt=attempt)
         return False
     with session_factory() as session, transaction(session):
@@ -160,9 +163,20 @@ def _lease(
     return None if row is None else (row[0], row[1], row[2], row[3])
 
 
+def again(session: Session, item_id: int, now: datetime) -> None:
+    """An item that was given up gets all its tries once more; part of the caller's transaction."""
+    session.execute(
+        update(OutboxItem)
+        .where(OutboxItem.id == item_id, OutboxItem.done_at.is_(None))
+        .values(failed_at=None, attempts=0, due_at=now)
+    )
+
+
 def _record_wait(
-    session_factory: SessionFactory, item_id: int, wait: Retry, *, now: datetime, attempt: int
+    session_factory: SessionFactory, item_id: int, error: Exception, *, now: datetime, attempt: int
 ) -> None:
+    """When to try again; after the last try the item has failed and is an incident."""
+    wait = error if isinstance(error, Retry) else Retry(f"{type(error).__name__}: {error}")
     values: dict[str, Any] = {"last_error": str(wait)[:2000]}
     if not wait.counted:
         values["attempts"] = attempt - 1
@@ -174,4 +188,9 @@ def _record_wait(
     with session_factory() as session, transaction(session):
         # whoever took over an expired lease has counted up: what is done there stays done
         ours = (OutboxItem.done_at.is_(None), OutboxItem.attempts == attempt)
-        session.execute(update(OutboxItem).where(OutboxItem.id == item_id, *ours).values(**values))
+        query = update(OutboxItem).where(OutboxItem.id == item_id, *ours).values(**values)
+        row = session.execute(
+            query.returning(OutboxItem.kind, OutboxItem.instance_id)
+        ).one_or_none()
+        if row is not None and "failed_at" in values:
+            incidents.record_outbox(session, (item_id, *row), error, now=now)

@@ -17,6 +17,7 @@ from SpiffWorkflow.util.task import TaskState
 
 from engine import codec
 from engine.dialect import Deployed, Node
+from engine.incidents import HALTED
 from engine.runtime import Runtime
 from engine.script import Rehearsal
 from engine.workflow import Workflow
@@ -27,10 +28,11 @@ STEPS_MAX = 2_000  # a loop that only a service can end never ends here, where s
 PLAIN: dict[str, Any] = {"form": "", "values": {}, "changes": [], "materials": []}
 
 
-def from_start(deployed: Deployed, rt: Runtime, data: dict[str, Any]) -> tuple[Node, ...]:
-    """The activities a request with this data passes, in order."""
-    engine = Rehearsal(rt)
-    workflow = Workflow(deployed.spec, deployed.subspecs, script_engine=engine)
+def from_start(
+    deployed: Deployed, rt: Runtime, data: dict[str, Any], engine: Rehearsal | None = None
+) -> tuple[Node, ...]:
+    """The activities a request with this data passes, in order; `engine`: one that takes notes."""
+    workflow = Workflow(deployed.spec, deployed.subspecs, script_engine=engine or Rehearsal(rt))
     workflow.task_tree.data.update({**PLAIN, **data})
     return _walk(deployed, workflow)
 
@@ -47,10 +49,16 @@ def beginning(deployed: Deployed) -> list[Node]:
 
 def from_state(deployed: Deployed, rt: Runtime, state: bytes) -> tuple[Node, ...]:
     """What is still ahead of a stored request: the open step is not included."""
+    return foretell(deployed, rt, state)[0]
+
+
+def foretell(deployed: Deployed, rt: Runtime, state: bytes) -> tuple[tuple[Node, ...], Workflow]:
+    """The same, and the request as it will then stand: ended, or waiting for something."""
     engine = Rehearsal(rt)
     workflow = codec.loads(state, deployed.spec, deployed.subspecs, engine)
     here = {task.task_spec.name for task in open_tasks(workflow)}
-    return tuple(node for node in _walk(deployed, workflow) if node.id not in here)
+    ahead = tuple(node for node in _walk(deployed, workflow) if node.id not in here)
+    return ahead, workflow
 
 
 def open_tasks(workflow: Workflow) -> list[Any]:
@@ -58,7 +66,9 @@ def open_tasks(workflow: Workflow) -> list[Any]:
     return [
         task
         for task in workflow.everything()
-        if task._state == TaskState.READY and task.task_spec.manual
+        if task._state == TaskState.READY
+        and task.task_spec.manual
+        and HALTED not in task.internal_data
     ]
 
 

@@ -1,122 +1,74 @@
-"""Expressions and scripts inside diagrams, compiled once by RestrictedPython.
+"""Expressions and scripts inside diagrams: binds one request to the sandbox and to its operations.
 
-An admin writes them, so they see the data of the request, a handful of pure functions and nothing
-else. A script works on private copies: task data is shared structurally between steps and must not
-be changed through the back door.
+`sandbox` says what an admin may write, `meter` what it may cost.  They see the data of the request,
+a handful of pure functions and nothing else.  A script works on private copies: task data is shared
+structurally between steps and must not be changed through the back door.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from datetime import timedelta
 from functools import lru_cache
-from types import CodeType
-from typing import TYPE_CHECKING, Any, Literal
+from types import MethodType
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from RestrictedPython import compile_restricted, safe_globals  # type: ignore[attr-defined]
-from RestrictedPython.Eval import default_guarded_getitem, default_guarded_getiter
-from RestrictedPython.Guards import (
-    guarded_iter_unpack_sequence,
-    guarded_unpack_sequence,
-    safer_getattr,
-)
+from SpiffWorkflow.bpmn.exceptions import WorkflowTaskException
 from SpiffWorkflow.bpmn.script_engine import PythonScriptEngine
 from SpiffWorkflow.bpmn.script_engine.python_environment import BasePythonScriptEngineEnvironment
 
 from engine.calendar import add_working_days
+from engine.meter import Meter, OverLimit, Unfit, larger
 from engine.operations import Call, run_once
 from engine.runtime import SYSTEM, Actor, Runtime
+from engine.sandbox import CODE_CACHE_MAX, FILENAME, PLAIN_GLOBALS, Program, compiled, globals_of
+
+__all__ = ["NotJson", "Rehearsal", "Sandbox", "ScriptEngine", "ScriptError"]
+__all__ += ["as_json", "compiled", "evaluate"]
 
 if TYPE_CHECKING:
     from engine.cases import Case
 
-CODE_CACHE_MAX = 8192
-_MISSING = object()
-_CHANGING = frozenset(
-    ("append", "extend", "insert", "remove", "pop", "popitem", "clear", "update", "setdefault")
-    + ("sort", "reverse")
-)
+RESULT_BYTES_MAX = 1_000_000  # of JSON, that one expression or script may add to a request
+LINE_CHARS_MAX = 120  # of the line an error shows
 
 
 class NotJson(TypeError):
     """A script or operation left something in the data that cannot be stored."""
 
 
-_PURE: dict[str, Any] = {
-    "len": len,
-    "min": min,
-    "max": max,
-    "sum": sum,
-    "abs": abs,
-    "round": round,
-    "sorted": sorted,
-    "any": any,
-    "all": all,
-    "dict": dict,
-    "list": list,
-}
+class ScriptError(Exception):
+    """An expression or script failed over the data of a request.
+
+    The text is a Chinese sentence with the line of the diagram and the reason; it never repeats
+    data.  `line` counts from 1, and is 0 when the whole is meant; `kind` is what
+    Python called it.
+    """
+
+    def __init__(self, source: str, line: int, reason: str, kind: str) -> None:
+        lines = source.splitlines() or [""]
+        shown = lines[min(max(line, 1), len(lines)) - 1].strip()[:LINE_CHARS_MAX]
+        where = "表达式" if len(lines) == 1 else f"脚本第 {line} 行" if line else "脚本"
+        super().__init__(f"{where}“{shown}”：{reason}。")
+        self.source, self.line, self.kind = source, line, kind
 
 
-def _guarded() -> dict[str, Any]:
-    guards: dict[str, Any] = dict(safe_globals)
-    guards["__builtins__"] = {**safe_globals["__builtins__"], **_PURE}
-    guards["_getattr_"] = _attribute
-    guards["_getitem_"] = default_guarded_getitem
-    guards["_getiter_"] = default_guarded_getiter
-    guards["_iter_unpack_sequence_"] = guarded_iter_unpack_sequence
-    guards["_unpack_sequence_"] = guarded_unpack_sequence
-    guards["_write_"] = _write_plain
-    guards["_inplacevar_"] = _inplace
-    return guards
-
-
-def _attribute(target: Any, name: str) -> Any:
-    """The library's guard answers None where there is no such attribute: a typo must not pass."""
-    value = safer_getattr(target, name, _MISSING)  # type: ignore[no-untyped-call]
-    if value is _MISSING:
-        raise AttributeError(f"{type(target).__name__} has no {name}")
-    return value
-
-
-def _write_plain(target: Any) -> Any:
-    if type(target) not in (dict, list):
-        raise TypeError("a script may only change the data of the request")
-    return target
-
-
-def _inplace(operator: str, left: Any, right: Any) -> Any:
-    if operator == "+=":
-        return left + right
-    if operator == "-=":
-        return left - right
-    if operator == "*=":
-        return left * right
-    raise SyntaxError(f"{operator} is not available in scripts")
-
-
-_GUARDS = _guarded()
-
-
-@lru_cache(CODE_CACHE_MAX)
-def compiled(source: str, mode: Literal["eval", "exec"]) -> CodeType:
-    """Code object of a restricted expression (`eval`) or script (`exec`); SyntaxError with the
-    reason."""
-    _refuse_at_once(source.strip(), mode)
-    code = compile_restricted(source.strip() if mode == "eval" else source, "<diagram>", mode)
-    assert isinstance(code, CodeType)
-    return code
-
-
-def _refuse_at_once(source: str, mode: Literal["eval", "exec"]) -> None:
-    """What RestrictedPython would let through until it runs."""
-    for node in ast.walk(ast.parse(source, mode=mode)):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            raise SyntaxError("import is not available in scripts")
-        if mode == "eval" and isinstance(node, ast.Attribute) and node.attr in _CHANGING:
-            raise SyntaxError(f"an expression must not change data ({node.attr}): use a script")
+# what a mistake of an admin or unforeseen data may raise; an assert is a mistake of ours
+_FAILURES: tuple[type[Exception], ...] = (
+    *(OverLimit, ArithmeticError, LookupError, TypeError, ValueError, NameError),
+    *(AttributeError, RecursionError, MemoryError, SyntaxError),
+)
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (ZeroDivisionError, "除数为零"),
+    (KeyError, "要取的一项不存在，可以改用 .get()"),
+    (IndexError, "列表或文字没有这么长"),
+    (RecursionError, "嵌套太深"),
+    (MemoryError, "内容过大"),
+    (ArithmeticError, "数字过大"),
+    (ValueError, "数值不对，例如把文字当作数字，或在列表中没有找到"),
+)
 
 
 @lru_cache(CODE_CACHE_MAX)
@@ -125,12 +77,63 @@ def _parsed(source: str) -> SyntaxError | None:
         ast.parse(source)
     except SyntaxError as error:
         return error
+    except (RecursionError, MemoryError, ValueError):
+        return SyntaxError("嵌套太深，请拆成几步")
     return None
 
 
 def evaluate(source: str, names: Mapping[str, Any]) -> Any:
-    """Value of a restricted expression over `names`."""
-    return eval(compiled(source, "eval"), {**names, **_GUARDS})  # noqa: S307 - RestrictedPython
+    """Value of a restricted expression over `names`, not yet checked; ScriptError."""
+    return _value(source, names, {})
+
+
+def _value(source: str, names: Mapping[str, Any], hall: Mapping[str, Any]) -> Any:
+    program: Program | None = None
+    try:
+        program = compiled(source, "eval")
+        if program.plain:
+            return eval(program.code, PLAIN_GLOBALS, names)  # noqa: S307 - RestrictedPython
+        scope = globals_of({**names, **_guards(program, Meter(), hall)})
+        return eval(program.code, scope)  # noqa: S307 - RestrictedPython
+    except _FAILURES as error:
+        failed = _explained(source, program, error)
+    raise failed
+
+
+def _guards(program: Program, meter: Meter, hall: Mapping[str, Any]) -> dict[str, Any]:
+    guards: dict[str, Any] = {name: MethodType(call, meter) for name, call in program.guards}
+    for name, wanted in program.hall:
+        if wanted in hall:
+            guards[name] = hall[wanted]
+    return guards
+
+
+def _explained(source: str, program: Program | None, error: BaseException) -> ScriptError:
+    """Told without the error itself: Python's texts quote values, and those are people's data."""
+    line, trace = 0, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == FILENAME:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    words = program.words if program is not None else frozenset()
+    return ScriptError(source, line, _reason(error, words), type(error).__name__)
+
+
+def _reason(error: BaseException, words: frozenset[str]) -> str:
+    if isinstance(error, OverLimit | Unfit):
+        return str(error)
+    if isinstance(error, SyntaxError):
+        return f"不能用：{error.msg}"
+    if isinstance(error, NotJson):
+        return "结果不能保存：只能是文字、数字、真假、列表和字典"
+    if isinstance(error, NameError):
+        return f"没有名为 {(error.name or '').strip('_')} 的数据"
+    if isinstance(error, KeyError) and isinstance(error.args[0], str) and error.args[0] in words:
+        return f"没有“{error.args[0]}”这一项，可以改用 .get()"
+    for kind, text in _REASONS:
+        if isinstance(error, kind):
+            return text
+    return f"类型不符（{error}）"
 
 
 class Sandbox(BasePythonScriptEngineEnvironment):  # type: ignore[misc]
@@ -158,21 +161,53 @@ class Sandbox(BasePythonScriptEngineEnvironment):  # type: ignore[misc]
     def evaluate(
         self, expression: str, context: dict[str, Any], external_context: Any = None
     ) -> Any:
-        value = evaluate(expression, {**self.globals, **(external_context or {}), **context})
-        if value is not None and type(value) not in (bool, str):  # a decision table stores it
-            as_json(value)
-        return value
+        names = {**external_context, **context} if external_context else context
+        value = _value(expression, names, self.globals)
+        if value is None or type(value) is bool or (type(value) is str and _short(value)):
+            return value
+        try:
+            _storable(value, RESULT_BYTES_MAX)
+        except _FAILURES as error:
+            failed = _explained(expression, None, error)
+        else:
+            return value
+        raise failed
 
     def execute(self, script: str, context: dict[str, Any], external_context: Any = None) -> bool:
-        names = deepcopy(context)
-        scope = {**self.globals, **(external_context or {}), **names, **_GUARDS}
-        known = scope.keys() - names.keys() | _GUARDS.keys()
-        exec(compiled(script, "exec"), scope)  # noqa: S102 - RestrictedPython
-        result = {name: value for name, value in scope.items() if name not in known}
-        as_json(result)
-        context.clear()
-        context.update(result)
-        return True
+        """Run the script over a copy of the data, which it replaces when all went well."""
+        program: Program | None = None
+        try:
+            program = compiled(script, "exec")
+            stored = orjson.dumps(context)
+            names = orjson.loads(stored)
+            guards = _guards(program, Meter(), self.globals)
+            given = globals_of({**(external_context or {}), **guards})
+            scope = {**given, **names, **given}
+            exec(program.code, scope)  # noqa: S102 - RestrictedPython
+            result = {
+                name: value
+                for name, value in scope.items()
+                if name not in given or value is not given[name]
+            }
+            result.update((name, names[name]) for name in given.keys() & names.keys() - result)
+            _storable(result, len(stored) + RESULT_BYTES_MAX)
+        except _FAILURES as error:
+            failed = _explained(script, program, error)
+        else:
+            context.clear()
+            context.update(result)
+            return True
+        raise failed
+
+
+def _short(text: str) -> bool:
+    return len(text) <= RESULT_BYTES_MAX and text.isascii()  # others could hold half a character
+
+
+def _storable(value: Any, bytes_max: int) -> None:
+    """NotJson, or OverLimit: looked at before it is written, for a small list can be a huge text"""
+    if larger(value, bytes_max) or len(as_json(value)) > bytes_max:
+        raise OverLimit("结果过大，最多 1 MB")
 
 
 class ScriptEngine(PythonScriptEngine):  # type: ignore[misc]
@@ -192,6 +227,18 @@ class ScriptEngine(PythonScriptEngine):  # type: ignore[misc]
         if error is not None:
             raise error
 
+    def evaluate(self, task: Any, expression: str, external_context: Any = None) -> Any:
+        try:
+            return self.environment.evaluate(expression, task.data, external_context)
+        except ScriptError as error:
+            raise _of_task(task, error) from error
+
+    def execute(self, task: Any, script: str, external_context: Any = None) -> Any:
+        try:
+            return self.environment.execute(script, task.data, external_context)
+        except ScriptError as error:
+            raise _of_task(task, error) from error
+
     def call_service(self, task: Any, **kwargs: Any) -> str:
         """Run a registered operation; its own exceptions pass through untouched."""
         assert self.rt is not None, "a service was reached without a request"
@@ -205,6 +252,10 @@ class ScriptEngine(PythonScriptEngine):  # type: ignore[misc]
             params={name: param["value"] for name, param in kwargs["operation_params"].items()},
         )
         return as_json(run_once(call, kwargs["operation_name"])).decode()
+
+
+def _of_task(task: Any, error: ScriptError) -> WorkflowTaskException:
+    return WorkflowTaskException(str(error), task=task, exception=error, line_number=error.line)
 
 
 class Rehearsal(ScriptEngine):

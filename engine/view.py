@@ -12,14 +12,16 @@ from typing import Any
 from SpiffWorkflow.util.task import TaskState
 from sqlalchemy import select
 
-from engine import cases, decisions, history, permissions, rehearsal
+from engine import cases, cosigning, history, permissions, rehearsal, returning, sharing, taking
 from engine.cases import Case, OpenTask
 from engine.database import possible
-from engine.decisions import Target
 from engine.dialect import Node
 from engine.errors import not_found
 from engine.models import History, Instance
+from engine.parts import Part
+from engine.returning import Target
 from engine.runtime import Actor, Runtime
+from engine.sharing import CopyRow
 
 TONES = {
     "running": "doing",
@@ -30,6 +32,7 @@ TONES = {
     "ended": "idle",
 }
 FINISHED = (TaskState.COMPLETED,)
+TAKING = ("approve", "submit", "answer", "claim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,14 @@ class RequestView:
     task: OpenTask | None  # the open step this actor stands before
     verbs: frozenset[str]
     targets: list[Target]
+    straight: bool  # may a return ask for a correction that comes straight back?
     revision: int
+    parts: list[Part]  # several people under one step: the co-sign tree, finished rows included
+    signs: dict[str, str]  # 会签 of the diagram: node → all | any | ratio:… | in_turn
+    droppable: frozenset[int]  # rows of it this actor may drop (减签)
+    copies: list[CopyRow]
+    urges_left: int  # today
+    behalf_name: str  # the principal in whose name this actor would work on `task`
 
 
 def view(rt: Runtime, actor: Actor, no: str) -> RequestView:
@@ -87,14 +97,19 @@ def view(rt: Runtime, actor: Actor, no: str) -> RequestView:
     columns = [c for c in Instance.__table__.c if c.name not in ("token", "updated_at")]
     query = select(*columns).where(Instance.no == no)
     row = rt.session.execute(query).one_or_none() if possible(no) else None
-    if row is None or not permissions.may_see(actor, row.scope, row.branch, row.starter_id):
+    actor = actor.at(rt.clock)
+    if row is None or not permissions.may_see(rt, actor, row):
         raise not_found()
     case = cases.from_row(rt, row)
     cases.unpack(rt, case)
     task = _mine(actor, case)
-    verbs = permissions.verbs_of(actor, case, task)
+    verbs = _offered(rt, actor, case, task)
+    urges_left = sharing.urges_left(rt, case) if "urge" in verbs else 0
+    if urges_left == 0:
+        verbs -= {"urge"}
+    parts = cosigning.tree(rt, case.id)
     ahead = rehearsal.from_state(case.deployed, rt, case.stored) if case.running else ()
-    returning = task is not None and "return" in verbs
+    going_back = task is not None and "return" in verbs
     return RequestView(
         no=case.no,
         key=case.key,
@@ -121,30 +136,59 @@ def view(rt: Runtime, actor: Actor, no: str) -> RequestView:
         ahead=list(ahead),
         task=task,
         verbs=verbs,
-        targets=decisions.returnable(case, task) if returning and task else [],
+        targets=returning.returnable(case, task) if going_back and task else [],
+        straight=going_back and task is not None and returning.straight_offered(case, task),
         revision=case.revision,
+        parts=parts,
+        signs={
+            part.node: case.deployed.nodes[part.node].props["sign"]
+            for part in parts
+            if "sign" in case.deployed.nodes[part.node].props
+        },
+        droppable=frozenset(
+            row.id for row in case.open if not permissions.may(actor, "drop_sign", case, row)
+        ),
+        copies=sharing.copies_of(rt, case.id),
+        urges_left=urges_left,
+        behalf_name=_behalf(actor, case, task),
     )
+
+
+def _offered(rt: Runtime, actor: Actor, case: Case, task: OpenTask | None) -> frozenset[str]:
+    """What the page offers: a verb that has been used up is not shown."""
+    verbs = permissions.verbs_of(actor, case, task)
+    if "take_back" in verbs and taking.takeable(rt, case, actor) is None:
+        verbs -= {"take_back"}
+    return verbs
+
+
+def _behalf(actor: Actor, case: Case, task: OpenTask | None) -> str:
+    if task is None or not actor.mandates:
+        return ""
+    verdicts = (permissions.judge(actor, verb, case, task) for verb in TAKING)
+    return next((v.behalf.name for v in verdicts if v.problem is None and v.behalf), "")
 
 
 def entries(rt: Runtime, case_id: int) -> list[Entry]:
     """The history, newest first."""
     query = select(History).where(History.instance_id == case_id).order_by(History.seq.desc())
-    return [
-        Entry(
-            seq=row.seq,
-            at=row.at,
-            actor_id=row.actor_id,
-            actor_name=row.actor_name,
-            actor_title=row.actor_title,
-            verb=row.verb,
-            verb_label=history.LABELS[row.verb],
-            node=row.node,
-            node_name=row.node_name,
-            opinion=row.opinion,
-            detail=row.detail,
-        )
-        for row in rt.session.scalars(query)
-    ]
+    return [entry(row) for row in rt.session.scalars(query)]
+
+
+def entry(row: History) -> Entry:
+    return Entry(
+        seq=row.seq,
+        at=row.at,
+        actor_id=row.actor_id,
+        actor_name=row.actor_name,
+        actor_title=row.actor_title,
+        verb=row.verb,
+        verb_label=history.LABELS[row.verb],
+        node=row.node,
+        node_name=row.node_name,
+        opinion=row.opinion,
+        detail=row.detail,
+    )
 
 
 def marks(case: Case) -> dict[str, str]:
@@ -191,11 +235,21 @@ def _data(case: Case) -> dict[str, Any]:
 
 
 def _mine(actor: Actor, case: Case) -> OpenTask | None:
-    """The open step this actor works on or could take, else one he may only look at."""
-    for task in case.open:
-        if task.assignee == actor.id:
-            return task
-    for task in case.open:
-        if actor.holds(task.role, task.domain):
-            return task
-    return None
+    """The row this actor works on or could take, else one they may only look at."""
+    ranked = [(_rank(actor, case, row), -row.id, row) for row in case.open]
+    rank, _, row = max(ranked, key=lambda each: each[:2], default=(0, 0, None))
+    return row if rank else None
+
+
+def _rank(actor: Actor, case: Case, row: OpenTask) -> int:
+    """How near a row is: in one's own hands, to be taken, waiting for others, of one's post."""
+    ids = {actor.id, *(mandate.principal.id for mandate in actor.mandates)}
+    own = row.assignee is not None and row.assignee in ids
+    if row.status == "open":
+        if own:
+            return 5 if row.assignee == actor.id else 4
+        if any(permissions.may(actor, verb, case, row) is None for verb in TAKING):
+            return 3
+    if own:
+        return 2
+    return 1 if actor.holds(row.role, row.domain) else 0

@@ -1,8 +1,7 @@
-"""SpiffWorkflow with flat scans and a parallel join that loses no data.
+"""SpiffWorkflow with flat scans, never looking deeper than the tree is kept (`pruning`).
 
 Stock walks its task tree on every question and silently stops at depth 1,000; ours looks at the
-task dictionary.  Stock's parallel join keeps only the data of the last branch; ours merges all
-branches against the data at the split.  What a step costs: `make bench-engine`.
+task dictionary.  What a step costs: `make bench-engine`.
 """
 
 from __future__ import annotations
@@ -14,13 +13,16 @@ from time import time
 from typing import Any
 
 import SpiffWorkflow.task as spiff_task
-from SpiffWorkflow.bpmn.specs.defaults import ParallelGateway
 from SpiffWorkflow.bpmn.specs.mixins.multiinstance_task import LoopTask
 from SpiffWorkflow.bpmn.util.subworkflow import BpmnSubWorkflow
 from SpiffWorkflow.bpmn.util.task import BpmnTaskIterator
 from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
 from SpiffWorkflow.task import Task as SpiffTask
 from SpiffWorkflow.util.task import TaskIterator, TaskState
+
+from engine import pruning
+from engine.incidents import HALTED
+from engine.scopes import sleepers
 
 UNLIMITED = 1 << 60
 _stock_set_state = SpiffTask._set_state
@@ -75,6 +77,7 @@ class _Flat:
 
     tasks: dict[Any, Any]
     task_tree: Any
+    top_workflow: Any
 
     def _having(self, state: int) -> list[Any]:
         hits = [task for task in self.tasks.values() if task._state == state]
@@ -85,9 +88,21 @@ class _Flat:
     def update_waiting_tasks(self) -> None:
         for task in self._having(TaskState.WAITING):
             task.task_spec._update(task)
+        if self.top_workflow.subprocesses:  # what was done may be what a handler waits for
+            for _, start in list(sleepers(self)):
+                start.task_spec._update(start)
 
     def ready_tasks(self) -> list[Any]:
         return self._having(TaskState.READY)
+
+    def _task_removed_notify(self, task: Any) -> None:
+        """The library leaves the sub-process and the ears of a removed task behind."""
+        top = self.top_workflow
+        top.event_manager.remove_task(task)
+        sub = top.subprocesses.pop(task.id, None)
+        if sub is not None:
+            for inner in list(sub.tasks.values()):
+                sub._task_removed_notify(inner)
 
     def get_tasks_iterator(self, first_task: Any = None, **wanted: Any) -> Iterator[Any]:
         wanted.setdefault("max_depth", UNLIMITED)
@@ -99,11 +114,16 @@ class SubWorkflow(_Flat, BpmnSubWorkflow):  # type: ignore[misc]
     """A sub-process or call activity of a running request."""
 
 
-Callback = Callable[[Any], None] | None
+Callback = Callable[[Any], Any] | None
 
 
 class Workflow(_Flat, BpmnWorkflow):  # type: ignore[misc]
-    """The token state of one request."""
+    """The token state of one request; `outgoing` is what it has sent to others (see `subscriptions`)."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        self.outgoing: list[Any] = []
+        self._forget_above = pruning.PRUNE_RUNNING_AT
+        super().__init__(*args, **more)
 
     def create_subprocess(self, my_task: Any, spec_name: str) -> SubWorkflow:
         spec = self.subprocess_specs[spec_name]
@@ -117,7 +137,7 @@ class Workflow(_Flat, BpmnWorkflow):  # type: ignore[misc]
         """Run everything that is ready; the library's scan for due timers at the end is left out,
         for timers ring in `engine.timers` alone."""
         while self._do_engine_steps(will_complete_task, did_complete_task):
-            pass
+            self._forget()
 
     def _do_engine_steps(
         self, will_complete_task: Callback = None, did_complete_task: Callback = None
@@ -128,14 +148,20 @@ class Workflow(_Flat, BpmnWorkflow):  # type: ignore[misc]
         active = self.get_active_subprocesses()
         for subprocess in sorted(active, key=lambda sp: sp.depth, reverse=True):
             while _run_all(subprocess.ready_tasks(), will_complete_task, did_complete_task):
-                pass
-            if subprocess.parent_task_id is not None:
+                self._forget()
+            if self.subprocesses.get(subprocess.parent_task_id) is subprocess:
                 task = self.get_task_from_id(subprocess.parent_task_id)
                 task.task_spec._update(task)
         # the library's own top-level scan also descends into active sub-processes
         ready = self.get_tasks(state=TaskState.READY)
         count = _run_all(ready, will_complete_task, did_complete_task)
         return count > 0 or len(self.get_active_subprocesses()) > len(active)
+
+    def _forget(self) -> None:
+        """A loop of many rounds in one verb must not look through ever more of them."""
+        if pruning.prune(self, self._forget_above):
+            left = sum(1 for _ in self.everything())
+            self._forget_above = max(pruning.PRUNE_RUNNING_AT, 2 * left)
 
     def everything(self) -> Iterator[Any]:
         """Every task of the request, those of sub-processes included."""
@@ -147,10 +173,12 @@ class Workflow(_Flat, BpmnWorkflow):  # type: ignore[misc]
 def _run_all(tasks: list[Any], will: Callback, did: Callback) -> int:
     count = 0
     for task in tasks:
-        if task.task_spec.manual:
+        if task.task_spec.manual or HALTED in task.internal_data:
             continue
-        if will is not None:
-            will(task)
+        if task._state != TaskState.READY:  # one of those before it has ended its branch
+            continue
+        if will is not None and will(task) is False:
+            continue
         task.run()
         count += 1
         if did is not None:
@@ -165,65 +193,3 @@ def connect_loops(spec: Any) -> None:
             child = spec.task_specs[task_spec.task_spec]
             if not child.completed_event.is_connected(task_spec.merge_child):
                 child.completed_event.connect(task_spec.merge_child)
-
-
-def merge_branches(
-    base: dict[str, Any], ours: dict[str, Any], theirs: dict[str, Any]
-) -> dict[str, Any]:
-    """Three-way merge of task data: what a branch changed since the split wins over what it did
-    not."""
-    merged = dict(ours)
-    for key, value in theirs.items():
-        if key in base and base[key] == value:
-            continue
-        mine = merged.get(key)
-        if isinstance(value, dict) and isinstance(mine, dict):
-            before = base.get(key)
-            merged[key] = merge_branches(before if isinstance(before, dict) else {}, mine, value)
-        else:
-            merged[key] = value
-    for key, value in base.items():
-        if key not in theirs and key in merged and merged[key] == value:
-            del merged[key]
-    return merged
-
-
-class MergingParallelGateway(ParallelGateway):  # type: ignore[misc]
-    """A parallel gateway whose join keeps what every branch has written."""
-
-    def _run_hook(self, my_task: Any) -> bool:
-        arrived = [
-            task
-            for task in my_task.workflow.tasks.values()
-            if task.task_spec is self
-            and task is not my_task
-            and task.has_state(TaskState.FINISHED_MASK)
-            and not my_task.is_descendant_of(task)
-        ]
-        ends = [task.parent for task in arrived] + [my_task.parent]
-        ends.sort(key=lambda task: task.last_state_change)
-        base = _split_data([_path(task) for task in ends])
-        data = dict(base)
-        for end in ends:
-            data = merge_branches(base, data, end.data)
-        for task in arrived:
-            if task.has_state(TaskState.COMPLETED):
-                task._drop_children(force=True)
-        my_task.data = data
-        return True
-
-
-def _path(task: Any) -> list[Any]:
-    path = []
-    while task is not None:
-        path.append(task)
-        task = task.parent
-    return path[::-1]
-
-
-def _split_data(paths: list[list[Any]]) -> dict[str, Any]:
-    depth = 0
-    while all(len(path) > depth for path in paths) and len({p[depth].id for p in paths}) == 1:
-        depth += 1
-    data: dict[str, Any] = paths[0][depth - 1].data
-    return data

@@ -31,7 +31,13 @@ BLUEPRINTS = (
     "webapp.requests",
     "webapp.review",
     "webapp.materials",
+    "webapp.attachments",
+    "webapp.people",
+    "webapp.opinions",
     "webapp.receipts",
+    "webapp.versions",
+    "webapp.standins",
+    "webapp.incidents",
 )
 FORM_ROOM_BYTES = 1024 * 1024  # fields and multipart borders around the largest allowed file
 OWN_HOSTS = ("127.0.0.1", "localhost")  # health checks come by these names

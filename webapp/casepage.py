@@ -8,20 +8,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from flask import url_for
 
-from engine import Entry, RequestView
-from engine.decisions import OPINION_CHARS_MAX
+from engine import Entry, OpenTask, RequestView, incident_desk, sharing
+from engine.incident_desk import IncidentRow
+from engine.moves import OPINION_CHARS_MAX
+from engine.parts import NAMES
+from engine.permissions import administers
 from handlers import documents
 from handlers.notices import queries as notices
 from handlers.people import queries as people
-from webapp import filing, filingpage
-from webapp.format import days_left, due_class, local
+from webapp import acts, attachments, filingpage, opinions, record, team
+from webapp.acts import Act, Posted
+from webapp.format import days_left, due_class, moment
 from webapp.materials import FileView, file_view
+from webapp.people import Picked
 from webapp.receipts import changes_of
-from webapp.runtime import center, me, now, session
+from webapp.record import Line, Step, who_of
+from webapp.runtime import actor, center, me, now, runtime, session
 
 DECISIONS = frozenset({"submit", "approve", "refuse", "return", "withdraw", "end"})
 TONES = {
@@ -36,31 +43,21 @@ A_MINUTE, AN_HOUR, A_DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(d
 
 @dataclass(slots=True)
 class Said:
-    """What the page answers to a decision that was not carried out."""
+    """What the page answers to a decision that was not carried out, with all that was typed."""
 
     opinion: str = ""
     opinion_error: str = ""
+    people_error: str = ""
+    files_error: str = ""
     refusal: str = ""
     moved: str = ""
+    open: str = ""  # the verb whose dialog is drawn as a part of the page
+    posted: Posted = field(default_factory=lambda: Posted("", ""))
+    picked: Picked = field(default_factory=Picked)
 
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of 办理记录."""
-
-    title: str
-    actor_name: str
-    actor_title: str
-    at: datetime
-    opinion: str | None
-    back: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    name: str
-    who: str
-    short: str = ""
+    @property
+    def unclear(self) -> bool:
+        return bool(self.opinion_error or self.people_error or self.files_error)
 
 
 @dataclass(slots=True)
@@ -72,6 +69,7 @@ class Page:
     changes: list[dict[str, str]]
     rest: list[tuple[str, str]]
     files: list[FileView]
+    attached: dict[int, list[FileView]]
     ahead: list[Step]
     opinion_max: int = OPINION_CHARS_MAX
     complete: bool = True
@@ -85,9 +83,61 @@ class Page:
         raise AttributeError(name)
 
     @property
-    def common(self) -> tuple[str, ...]:
-        """常用意见 of this centre."""
-        return center().opinions
+    def acts(self) -> list[Act]:
+        return acts.offered(self.view.verbs)
+
+    @property
+    def deciding(self) -> bool:
+        """Is there something to write an opinion on?"""
+        return bool(self.view.verbs & acts.OPINION_ACTS)
+
+    @property
+    def more(self) -> list[Act]:
+        """Behind 更多."""
+        shown = acts.IN_BAR if self.deciding else acts.BESIDE
+        return [act for act in self.acts if act.verb not in shown | {"drop_sign"}]
+
+    @property
+    def beside(self) -> list[Act]:
+        """In the bar itself, where nothing is decided."""
+        return [act for act in self.acts if act.verb in acts.BESIDE - {"submit"}]
+
+    @property
+    def asking(self) -> list[Act]:
+        """Those that ask in a dialog of their own; 退回 and 驳回 use the bar's opinion."""
+        found = [act for act in self.acts if act.title and act.verb not in acts.OPINION_ACTS]
+        return [act for act in found if act.verb not in ("drop_sign", self.said.open)]
+
+    @property
+    def opened(self) -> Act | None:
+        """The act whose dialog is a part of the page; 减签 stands beside each person added."""
+        act = acts.ACTS.get(self.said.open)
+        if act is None or act.verb in self.view.verbs:
+            return act
+        dropping = act.verb == "drop_sign" and self.said.posted.task_id in self.view.droppable
+        return act if dropping else None
+
+    @property
+    def lost(self) -> str:
+        """What was typed for something that cannot be done any more."""
+        kept = self.opened or (self.deciding and not self.said.open)
+        return "" if kept else self.said.opinion
+
+    @property
+    def common(self) -> list[str]:
+        return opinions.common()
+
+    @property
+    def urging(self) -> str:
+        return f"今天还可以催办 {self.view.urges_left} 次。"
+
+    @property
+    def team(self) -> list[team.Table]:
+        return team.tables(self.view)
+
+    @property
+    def waiting(self) -> list[FileView]:
+        return attachments.waiting(self.view.no)
 
     @property
     def task_id(self) -> int | None:
@@ -110,10 +160,23 @@ class Page:
         return f"{self.view.scope_name}{shown}"
 
     @property
+    def at_work(self) -> list[OpenTask]:
+        """Whom the request waits for; a step that waits for others is not among them."""
+        return [task for task in self.view.tasks if task.status == "open"] or self.view.tasks
+
+    @property
+    def asked(self) -> str:
+        """What this person was asked by whoever drew them in."""
+        task = self.view.task
+        if task is None or not task.note or task.part not in ("ask", "before", "after", "fix"):
+            return ""
+        return f"{task.asked_by_name or ''}{NAMES[task.part]}：{task.note}"
+
+    @property
     def holder_text(self) -> str:
         if not self.view.tasks:
             return self.view.label
-        return "、".join(f"{who_of(task)} · {stay(task.created_at)}" for task in self.view.tasks)
+        return "、".join(f"{who_of(task)} · {stay(task.created_at)}" for task in self.at_work)
 
     @property
     def stay_text(self) -> str:
@@ -143,30 +206,18 @@ class Page:
     def current(self) -> list[dict[str, Any]]:
         return [
             {
-                "name": task.node_name,
+                "name": task.node_name + (f" · {NAMES[task.part]}" if task.parent_id else ""),
                 "who": who_of(task),
                 "role": task.role,
                 "created_at": task.created_at,
                 "due_at": task.due_at,
             }
-            for task in self.view.tasks
+            for task in self.at_work
         ]
 
     @property
     def entries(self) -> list[Line]:
-        found: list[Line] = []
-        for entry in self.view.history:
-            auto = entry.detail.get("auto") or []
-            for step in reversed(auto):
-                found.append(Line(step["name"], "系统", "", entry.at, None, back=False))
-            title = (
-                f"{entry.node_name} · {entry.verb_label}" if entry.node_name else entry.verb_label
-            )
-            back = entry.verb in ("return", "refuse")
-            found.append(
-                Line(title, entry.actor_name, entry.actor_title, entry.at, entry.opinion, back=back)
-            )
-        return found
+        return record.lines(self.view, self.attached)
 
     @property
     def last(self) -> Entry | None:
@@ -200,21 +251,28 @@ class Page:
         return f"目前{self.view.label}，您可以查看。"
 
     @property
+    def incidents(self) -> list[IncidentRow]:
+        """What a process admin has to mend before this request goes on."""
+        who = actor()
+        return incident_desk.of_request(runtime(), who, self.no) if administers(who) else []
+
+    @property
     def deliveries(self) -> list[Any]:
         return notices_of(self.view.no)
 
     @property
     def diagram(self) -> dict[str, Any]:
         pins = [
-            {"id": task.node, "text": f"{who_of(task)} · {stay(task.created_at)}"}
-            for task in self.view.tasks
+            {"id": node, "text": "、".join(f"{who_of(t)} · {stay(t.created_at)}" for t in tasks)}
+            for node, tasks in groupby(sorted(self.at_work, key=_node), key=_node)
         ]
-        return {"xml": self.view.bpmn, "marks": self.view.marks, "pins": pins, "tips": _tips(self)}
+        tips = record.tips(self.view, self.ahead)
+        return {"xml": self.view.bpmn, "marks": self.view.marks, "pins": pins, "tips": tips}
 
     @property
     def diagram_text(self) -> str:
-        done = list(dict.fromkeys(_done_names(self.view)))
-        here = [f"{task.node_name}（{who_of(task)}）" for task in self.view.tasks]
+        done = list(dict.fromkeys(record.done_names(self.view)))
+        here = [f"{task.node_name}（{who_of(task)}）" for task in self.at_work]
         current_names = {task.node_name for task in self.view.tasks}
         parts = [("、".join(n for n in done if n not in current_names), "已完成")]
         parts += [
@@ -227,7 +285,8 @@ class Page:
 def build(view: RequestView, said: Said | None = None) -> Page:
     texts = center().services.get(view.key)
     slot_names = {slot.id: slot.name for slot in texts.materials} if texts else {}
-    files = [file_view(row, slot_names) for row in documents.for_request(session(), view.no)]
+    filed, attached = documents.for_page(session(), view.no)
+    files = [file_view(row, slot_names) for row in filed]
     changes = changes_of(view.data)
     return Page(
         view=view,
@@ -235,9 +294,20 @@ def build(view: RequestView, said: Said | None = None) -> Page:
         changes=changes,
         rest=filingpage.unchanged(view.data, changes, texts) if texts else [],
         files=files,
+        attached={seq: attachments.shown(rows) for seq, rows in attached.items()},
         ahead=[_step(view, node) for node in view.ahead],
         check=check_of(len(files)),
     )
+
+
+def note_reading(view: RequestView) -> None:
+    """已阅: whoever got a copy has opened it now."""
+    if any(copy.read_at is None for copy in view.copies):
+        sharing.mark_read(runtime(), actor(), view.no)
+
+
+def _node(task: OpenTask) -> str:
+    return task.node
 
 
 def check_of(files: int) -> dict[str, Any]:
@@ -245,10 +315,6 @@ def check_of(files: int) -> dict[str, Any]:
     if not files:
         return {"warn": False, "text": "无需材料", "long": "本次变更不需要材料"}
     return {"warn": False, "text": f"{files} 份齐全", "long": f"{files} 份影像齐全"}
-
-
-def who_of(task: Any) -> str:
-    return task.assignee_name or f"{task.role}待领取"
 
 
 def stay(since: datetime) -> str:
@@ -270,9 +336,8 @@ def moved_text(view: RequestView) -> str:
     last = next((entry for entry in view.history if entry.verb in DECISIONS | {"claim"}), None)
     if last is None:
         return "该业务的状态已变化，页面已更新，请核对后再操作。"
-    at = local(last.at)
-    when = f"{at.month}月{at.day}日 {at:%H:%M}"
-    return f"该业务已由 {last.actor_name} 于 {when} {last.verb_label}，页面已更新，请核对后再操作。"
+    when, did = moment(last.at), last.verb_label
+    return f"该业务已由 {last.actor_name} 于 {when} {did}，页面已更新，请核对后再操作。"
 
 
 def _step(view: RequestView, node: Any) -> Step:
@@ -287,51 +352,6 @@ def _step(view: RequestView, node: Any) -> Step:
         return Step(node.name, node.role)
     short = names[0] if len(names) == 1 else f"{names[0]}等 {len(names)} 人"
     return Step(node.name, f"{node.role}，{short}", short)
-
-
-def _done_names(view: RequestView) -> list[str]:
-    names = []
-    for entry in reversed(view.history):
-        if entry.node_name and entry.verb not in ("claim", "release"):
-            names.append(entry.node_name)
-        names += [step["name"] for step in entry.detail.get("auto") or []]
-    return names
-
-
-def _tips(page: Page) -> dict[str, list[str]]:
-    """What a step of the diagram says on hover and focus: who, when, why."""
-    view, tips = page.view, {}
-    for entry in reversed(view.history):
-        for step in entry.detail.get("auto") or []:
-            tips[step["node"]] = [step["name"], f"系统 · {_moment(entry.at)}"]
-        if entry.node and entry.verb not in ("claim", "release"):
-            lines = [
-                f"{entry.node_name} · {entry.verb_label}",
-                f"{entry.actor_name} · {_moment(entry.at)}",
-            ]
-            tips[entry.node] = [*lines, f"意见：{entry.opinion}"] if entry.opinion else lines
-    if (first := _first_node(view)) and first not in tips and view.history:
-        start = view.history[-1]
-        tips[first] = [start.verb_label, f"{start.actor_name} · {_moment(start.at)}"]
-    for node, step in zip(view.ahead, page.ahead, strict=True):
-        if view.marks.get(node.id) == "next":
-            tips[node.id] = [f"{node.name} · 未开始", *([step.who] if step.who else [])]
-    for task in view.tasks:
-        tips[task.node] = [
-            f"{task.node_name} · 办理中",
-            f"{who_of(task)} · {_moment(task.created_at)} 送达",
-        ]
-    return tips
-
-
-def _first_node(view: RequestView) -> str | None:
-    deployed = filing.deployed_of(view.key)
-    return deployed.first.id if deployed else None
-
-
-def _moment(at: datetime) -> str:
-    on = local(at)
-    return f"{on.month}月{on.day}日 {on:%H:%M}"
 
 
 def notices_of(no: str) -> list[dict[str, Any]]:

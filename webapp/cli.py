@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from webapp import auditing
 from webapp import settings as configuration
 from webapp.settings import ROOT, Settings, SettingsError
 
@@ -268,16 +269,16 @@ def worker(burst: bool) -> None:
     """An RQ worker; run as many as you like."""
     from rq import Queue
 
-    from webapp import jobs, observability
+    from webapp import observability, queues
 
     settings = _rq_settings()
     observability.configure_logging(settings)
-    jobs.prepare(settings)
-    connection = jobs.connect_redis(settings, timeout=None)
-    queue = Queue(jobs.QUEUE, connection=connection)
+    queues.prepare(settings)
+    connection = queues.connect_redis(settings, timeout=None)
+    listened = [Queue(name, connection=connection) for name in queues.QUEUES]
     # A worker says at least once a minute that it lives; /healthz relies on it.
-    one = jobs.FlushProofWorker(
-        [queue], connection=connection, worker_ttl=60, log_job_description=False
+    one = queues.FlushProofWorker(
+        listened, connection=connection, worker_ttl=60, log_job_description=False
     )
     one.work(burst=burst, logging_level="WARNING")
 
@@ -285,11 +286,11 @@ def worker(burst: bool) -> None:
 @hall.command()
 def scheduler() -> None:
     """RQ's own scheduler: queues a sweep every worker.sweep_seconds.  Run one."""
-    from webapp import jobs, observability
+    from webapp import observability, queues
 
     settings = _rq_settings()
     observability.configure_logging(settings)
-    _keep_scheduling(lambda: jobs.schedule(settings))
+    _keep_scheduling(lambda: queues.schedule(settings))
 
 
 def _keep_scheduling(run: Callable[[], None]) -> None:
@@ -336,6 +337,8 @@ def lint_bpmn(folder: Path) -> None:
     if findings:
         sys.exit(1)
 
+
+hall.add_command(auditing.group)
 
 if __name__ == "__main__":
     main()

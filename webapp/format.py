@@ -58,6 +58,19 @@ def month_of_year(at: datetime) -> str:
     return f"{local(at).month}月"
 
 
+def tally(number: int) -> str:
+    """37 · 99+: a count of the engine that stopped counting says so; nothing when it met none."""
+    if not getattr(number, "more", False):
+        return str(int(number))
+    return f"{int(number)}+" if number else ""
+
+
+def moment(at: datetime) -> str:
+    """7月15日 09:30"""
+    on = local(at)
+    return f"{on.month}月{on.day}日 {on:%H:%M}"
+
+
 def ago(at: datetime | None, now: datetime) -> str:
     """刚刚 · 8 分钟前 · 今天 09:31 · 昨天 16:02 · 7月10日 · 2025-12-24"""
     if at is None:
@@ -164,10 +177,12 @@ PLAIN = (
     mask_id,
     mask_mobile,
     mask_name,
+    moment,
     money,
     month,
     month_of_year,
     rate,
+    tally,
     track_text,
 )
 WITH_CLOCK = (ago, days_left, due_text, due_class)

@@ -14,9 +14,10 @@ from flask import session as cookie
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 
-from engine import definitions
+from engine import definitions, incident_desk
+from engine.permissions import administers
 from webapp import demo
-from webapp.runtime import center, counts, me, person, runtime, settings
+from webapp.runtime import actor, center, counts, me, person, runtime, settings
 from webapp.settings import ROOT
 
 DIGEST_CHARS = 10
@@ -63,11 +64,13 @@ def rail() -> list[dict[str, Any]]:
         return []
     inbox = _item("消息事务管理", "inbox", url_for("inboxes.box", box="messages"), "/inbox")
     inbox["count"] = counts()["messages"]
+    standins = _item("代理设置", "user-check", url_for("standins.page"), "/standins")
     if profile.kind == "staff":
         desk = _item("审批台", "layout-list", url_for("review.desk"), "/review")
         desk["count"] = counts()["todo"]
-        return [{"name": "", "items": [desk, inbox]}]
-    first = {"name": "", "items": [_item("工作台", "home", url_for("home.index"), None), inbox]}
+        return [{"name": "", "items": [desk, inbox, standins]}, *_keeping()]
+    home = _item("工作台", "home", url_for("home.index"), None)
+    first = {"name": "", "items": [home, inbox, standins]}
     groups = [
         {
             "name": group.name,
@@ -79,6 +82,17 @@ def rail() -> list[dict[str, Any]]:
         for group in deployed_services()
     ]
     return [first, *groups]
+
+
+def _keeping() -> list[dict[str, Any]]:
+    """What only process admins look after."""
+    if not administers(actor()):
+        return []
+    incidents = _item("流程异常", "alert-triangle", url_for("incidents.index"), "/incidents")
+    incidents["count"] = incident_desk.count(runtime(), actor())
+    versions = _item("流程版本", "git-compare", url_for("versions.index"), "/versions")
+    handover = _item("离职转办", "user-x", url_for("standins.leaving"), "/handover")
+    return [{"name": "流程管理", "items": [incidents, versions, handover]}]
 
 
 def _item(name: str, icon: str, url: str, under: str | None) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from webapp.security import allow_framed_by_self, audience, wants_json
 
 bp = Blueprint("materials", __name__)
 
+ATTACHMENT = "attachment"  # slot of what `attachments` stores: no slot of any centre
 FIELD = "file:"  # name of a slot's file input on pages without scripts: file:<slot>
 THUMB_PIXELS = (304, 208)  # twice the size on screen, for dense displays
 THUMB_QUALITY = 80
@@ -111,7 +112,11 @@ def counts_of(numbers: Iterable[str]) -> dict[str, int]:
     """How many files each of these requests has, in one query."""
     query = (
         select(Material.instance_no, func.count())
-        .where(Material.instance_no.in_(list(numbers)), Material.removed_at.is_(None))
+        .where(
+            Material.instance_no.in_(list(numbers)),
+            Material.removed_at.is_(None),
+            Material.entry.is_(None),
+        )
         .group_by(Material.instance_no)
     )
     return {str(no): int(n) for no, n in session().execute(query)}
@@ -194,7 +199,7 @@ def _answer(problem: Problem, status: int) -> ResponseReturnValue:
 def remove(token: str) -> ResponseReturnValue:
     """取消上传: one's own file, as long as the request is with oneself."""
     material = documents.by_token(session(), token)
-    if material is None or material.owner_id != actor().id:
+    if material is None or material.owner_id != actor().id or material.slot == ATTACHMENT:
         abort(404)
     slot_id, draft_key, key = material.slot, material.scope_key, _service_of(material)
     problem = take_back(token)

@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from engine.models import OutboxItem, Task
-from webapp import jobs
+from webapp import jobs, queues
 from webapp.security import audience
 from webapp.settings import Settings
 
@@ -160,7 +160,7 @@ def _user_id() -> str | None:
 def health(engine: Engine, runner: jobs.Runner | None, now: Any) -> dict[str, Any]:
     """Every part by itself, and `ok` for all: what a load balancer and a person both understand."""
     parts: dict[str, Any] = {"database": _database_health(engine, now)}
-    if isinstance(runner, jobs.RqRunner):
+    if isinstance(runner, queues.RqRunner):
         parts["redis"] = _redis_health(runner)
     if not parts.get("redis", {"ok": True})["ok"]:
         parts["worker"] = {"ok": False, "error": "unknown without redis"}  # do not wait twice
@@ -187,7 +187,7 @@ def _database_health(engine: Engine, now: Any) -> dict[str, Any]:
     return {"ok": True, "outbox": counts, "outbox_late_seconds": round(late)}
 
 
-def _redis_health(runner: jobs.RqRunner) -> dict[str, Any]:
+def _redis_health(runner: queues.RqRunner) -> dict[str, Any]:
     try:
         return {"ok": runner.ping()}
     except Exception as error:

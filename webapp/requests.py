@@ -1,13 +1,13 @@
 """One request, one page, for everybody who may see it; and every decision that can be taken on it.
 
 The buttons are exactly the engine's verbs.  A decision that comes too late shows the fresh page and
-keeps the opinion; one that comes twice from the same hand is answered as if it had come once.
+keeps what was typed; one that comes twice from the same hand is answered as if it had come once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -17,7 +17,9 @@ import engine
 from engine import RequestView, drafts, errors
 from engine import inbox as boxes
 from engine.database import number_in, transaction
-from webapp import casepage, filing, materials, parking
+from engine.moves import OPINION_CHARS_MAX
+from webapp import acts, attachments, casepage, filing, materials, parking, people
+from webapp.acts import ACTS, Posted
 from webapp.casepage import Said
 from webapp.filingpage import Page
 from webapp.runtime import actor, me, runtime, session
@@ -26,35 +28,18 @@ from webapp.security import allow_frames, allow_inline_styles
 bp = Blueprint("requests", __name__)
 bp.register_error_handler(RequestEntityTooLarge, materials.refuse_large)
 
-TOASTS = {
-    "claim": "已领取",
-    "release": "已退领",
-    "approve": "已同意",
-    "return": "已退回",
-    "refuse": "已驳回",
-    "withdraw": "申请已撤回",
-    "end": "流程已结束",
-}
-OPENS_NEXT = frozenset({"approve", "return", "refuse"})
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What was posted, already of the right types."""
-
-    no: str
-    verb: str
-    task_id: int | None
-    opinion: str
-    node: str
-    seen: int | None
+OPENS_NEXT = frozenset({"approve", "return", "refuse", "transfer", "answer"})
 
 
 @bp.get("/requests/<no>")
 def page(no: str) -> ResponseReturnValue:
     view = engine.view(runtime(), actor(), no)
+    casepage.note_reading(view)
     kept = drafts.load(runtime(), actor(), f"opinion:{no}")
     said = Said(opinion=str(kept.data.get("opinion", "")) if kept else "")
+    asked = request.args.get("do", "")
+    if asked in view.verbs and asked in ACTS and ACTS[asked].title:
+        said.open = asked  # the dialog as a part of the page, for those without scripts
     return _draw(view, said)
 
 
@@ -66,104 +51,115 @@ def _draw(view: RequestView, said: Said) -> str:
 
 @bp.post("/requests/<no>/<verb>")
 def decide(no: str, verb: str) -> ResponseReturnValue:
-    if verb not in TOASTS:
+    if verb not in acts.POSTABLE:
         abort(404)
     before = engine.view(runtime(), actor(), no)  # NotFound unless it is this person's to see
-    decision = _read(before, verb)
-    if isinstance(decision, Said):
-        return _draw(before, decision), 422
+    posted, said = _read(before, verb)
+    if _was_ours(posted, before):
+        return _go_on(posted)
+    if said.unclear:
+        return _draw(before, said), 422
     try:
-        _carry_out(decision)
+        acts.carry_out(posted)
     except errors.Conflict as conflict:
-        return _too_late(decision, conflict)
+        return _too_late(posted, said, conflict)
     except errors.HallError as refusal:
         session().rollback()
-        view = engine.view(runtime(), actor(), no)
-        return _draw(view, _sentence(decision, refusal)), 422
-    return _go_on(decision)
+        return _draw(engine.view(runtime(), actor(), no), _answered(said, refusal)), 422
+    attachments.give(no, verb)
+    return _go_on(posted)
 
 
-def _read(view: RequestView, verb: str) -> Decision | Said:
-    """The posted decision; Said with a sentence when something does not fit."""
+def _read(view: RequestView, verb: str) -> tuple[Posted, Said]:
+    """What was posted, and what the page would answer: `Said.unclear` when it does not fit."""
     fields = request.form
-    opinion = fields.get("opinion", "").replace("\r\n", "\n").strip()
     task, seen = fields.get("task", ""), fields.get("seen", "")
     if any(text and number_in(text) is None for text in (task, seen)):
         abort(400)
-    most = engine.decisions.OPINION_CHARS_MAX
-    if len(opinion) > most:
-        text = f"意见共 {len(opinion)} 字，最多 {most} 字，请精简后再提交。"
-        return Said(opinion=opinion, opinion_error=text)
     node = fields.get("node", "")
     if verb == "return" and not node and len(view.targets) == 1:
         node = view.targets[0].node
-    task_id = int(task) if task else (view.task.id if view.task else None)
-    return Decision(view.no, verb, task_id, opinion, node, int(seen) if seen else None)
+    picked = people.picked(fields) if ACTS[verb].to else people.Picked()
+    posted = Posted(
+        no=view.no,
+        verb=verb,
+        task_id=int(task) if task else (view.task.id if view.task else None),
+        seen=int(seen) if seen else None,
+        opinion=fields.get("opinion", "").replace("\r\n", "\n").strip(),
+        node=node,
+        straight=fields.get("after") == "straight",
+        when="after" if fields.get("when") == "after" else "before",
+        in_turn=fields.get("order") == "in_turn",
+        to=tuple(picked.ids),
+    )
+    said = Said(posted=posted, opinion=posted.opinion, picked=picked)
+    said.open = verb if ACTS[verb].title and verb not in acts.OPINION_ACTS else ""
+    said.people_error = picked.problem
+    if len(posted.opinion) > OPINION_CHARS_MAX:
+        most = OPINION_CHARS_MAX
+        said.opinion_error = f"意见共 {len(posted.opinion)} 字，最多 {most} 字，请精简后再提交。"
+    said.files_error = attachments.take_posted(view.no)
+    return posted, said
 
 
-def _carry_out(decision: Decision) -> None:
-    rt, who, task_id = runtime(), actor(), decision.task_id
-    if decision.verb in ("withdraw", "end"):
-        close = engine.withdraw if decision.verb == "withdraw" else engine.end
-        close(rt, who, decision.no, reason=decision.opinion)
-        return
-    if task_id is None:
-        raise errors.Conflict(errors.Problem("task.gone", "这件业务目前没有等您办理的步骤。"))
-    seen, opinion = decision.seen, decision.opinion
-    acts: dict[str, Callable[[], object]] = {
-        "claim": lambda: engine.claim(rt, who, task_id),
-        "release": lambda: engine.release(rt, who, task_id),
-        "approve": lambda: engine.approve(rt, who, task_id, opinion=opinion, seen=seen),
-        "refuse": lambda: engine.refuse(rt, who, task_id, opinion=opinion, seen=seen),
-        "return": lambda: engine.return_to(
-            rt, who, task_id, node=decision.node, opinion=opinion, seen=seen
-        ),
-    }
-    acts[decision.verb]()
-
-
-def _sentence(decision: Decision, refusal: errors.HallError) -> Said:
+def _answered(said: Said, refusal: errors.HallError) -> Said:
+    """The refusal beside the field it is about."""
     if isinstance(refusal, errors.ReasonMissing) or refusal.problem.field == "opinion":
-        return Said(opinion=decision.opinion, opinion_error=refusal.text)
-    return Said(opinion=decision.opinion, refusal=refusal.text)
+        said.opinion_error = refusal.text
+    elif refusal.problem.field in ("to", "people"):
+        said.people_error = refusal.text
+    else:
+        said.refusal = refusal.text
+    return said
 
 
-def _too_late(decision: Decision, conflict: errors.Conflict) -> ResponseReturnValue:
+def _too_late(posted: Posted, said: Said, conflict: errors.Conflict) -> ResponseReturnValue:
     session().rollback()
-    view = engine.view(runtime(), actor(), decision.no)
-    if _was_ours(decision, view):
-        return _go_on(decision)
-    text = casepage.moved_text(view) if view.revision != decision.seen else conflict.text
-    return _draw(view, Said(opinion=decision.opinion, moved=text)), 409
+    view = engine.view(runtime(), actor(), posted.no)
+    if _was_ours(posted, view):
+        return _go_on(posted)
+    moved = view.revision != posted.seen
+    said.moved = casepage.moved_text(view) if moved else conflict.text
+    return _draw(view, said), 409
 
 
-def _was_ours(decision: Decision, view: RequestView) -> bool:
+def _was_ours(posted: Posted, view: RequestView) -> bool:
     """A double click: the revision right after the one the page showed is this very decision."""
-    if decision.seen is None:
+    if posted.seen is None:
         return False
     return any(
-        entry.seq == decision.seen + 1
-        and entry.verb == decision.verb
+        entry.seq == posted.seen + 1
+        and posted.verb in (entry.verb, entry.detail.get("decision"))  # a vote is an approval
         and entry.actor_id == actor().id  # two people may have one name
-        and (entry.opinion or "") == decision.opinion
+        and (entry.opinion or "") == posted.opinion
+        and set(posted.to) <= set(_texts(entry.detail))
         for entry in view.history
     )
 
 
-def _go_on(decision: Decision) -> ResponseReturnValue:
+def _texts(value: Any) -> Iterator[str]:
+    """Every text inside: the ids of the people a verb named are among them."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
+
+
+def _go_on(posted: Posted) -> ResponseReturnValue:
     """After a decision: the desk it was taken on, the next task, or the request itself."""
-    toast = f"{TOASTS[decision.verb]} {decision.no}"
+    toast = f"{ACTS[posted.verb].toast} {posted.no}"
     with transaction(session()) as open_session:
-        drafts.drop(open_session, actor().id, f"opinion:{decision.no}")
+        drafts.drop(open_session, actor().id, f"opinion:{posted.no}")
     back = request.form.get("back", "")
     desk = url_for("review.desk")
     if parking.safe_path(back) and back.partition("?")[0] == desk:
         flash(toast, "ok")
         return redirect(back, 303)
     profile = me()
-    if decision.verb not in OPENS_NEXT or profile is None or profile.kind != "staff":
+    if posted.verb not in OPENS_NEXT or profile is None or profile.kind != "staff":
         flash(toast, "ok")
-        return redirect(url_for("requests.page", no=decision.no), 303)
+        return redirect(url_for("requests.page", no=posted.no), 303)
     rows = boxes.todo(runtime(), actor(), limit=1).rows
     if not rows:
         flash(f"{toast}，没有其他待办", "ok")

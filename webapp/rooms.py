@@ -15,7 +15,7 @@ import engine
 import handlers
 from engine import Deployed, Runtime
 from engine.calendar import ZONE, Calendar
-from engine.lint import service_files
+from engine.lint import Known, service_files
 from engine.runtime import SYSTEM
 from forms import registry
 from handlers import calendars, centers
@@ -25,9 +25,14 @@ from handlers.notices import delivery, texts
 from handlers.people.operations import sync_branches, sync_roles
 from webapp.settings import Settings, SettingsError
 
+ENGINE_JOBS = ("engine.bulk", "engine.migrating")  # long jobs the engine does itself
+
 
 def register_handlers() -> None:
-    """Import every handler, so that its operations, listeners and outbox handlers are known."""
+    """Import every handler, so that its operations, listeners, outbox handlers and jobs are
+    known."""
+    for name in ENGINE_JOBS:
+        importlib.import_module(name)
     for found in pkgutil.walk_packages(handlers.__path__, "handlers."):
         importlib.import_module(found.name)
 
@@ -62,21 +67,16 @@ def calendar_of(database: Engine, _center: Center) -> Calendar:
 
 def deploy_diagrams(rt: Runtime, settings: Settings) -> Iterator[str]:
     """Deploy every process with this centre's own files on top; yields one line for each."""
+    roles = frozenset(role.name for role in rt.profile.roles)
+    known = Known(roles, registry.known())
     for key, _, files in service_files(settings.root / "bpmn", settings.center):
-        made = engine.deploy(rt, key, files, SYSTEM)
+        made = engine.deploy(rt, key, files, SYSTEM, known=known)
         _check_fit(rt.profile, made)
         yield f"{made.name} · {key} · 第 {made.version} 版"
 
 
 def _check_fit(center: Center, deployed: Deployed) -> None:
-    """Diagram, form and center.toml must name the same things: say so before anybody files."""
-    known = {role.name for role in center.roles}
-    for node in deployed.nodes.values():
-        if node.human and node.role not in known:
-            text = f"流程“{deployed.name}”的泳道“{node.role}”不是本中心的岗位，可用："
-            raise SettingsError(f"{text}{'、'.join(sorted(known))}。")
+    """Form and center.toml must name the same things: say so before anybody files."""
     form, offered = deployed.first.form or "", center.services.get(deployed.key)
-    if form not in registry.known():
-        raise SettingsError(f"流程“{deployed.name}”要用的表单 {form} 不存在，请核对流程图。")
     for problem in registry.get(form).misfits(offered) if offered is not None else ():
         raise SettingsError(problem.text)

@@ -20,6 +20,7 @@ from engine import inbox as boxes
 from engine.calendar import Calendar
 from engine.models import Base
 from handlers.centers import Center
+from handlers.people.directory import PeopleDirectory
 from handlers.people.queries import Profile
 from webapp.settings import Settings
 
@@ -77,6 +78,8 @@ def runtime() -> Runtime:
         calendar=here.calendar,
         prefix=here.center.prefix,
         profile=here.center,
+        directory=PeopleDirectory(session()),
+        secret=here.settings.history_key(),
     )
 
 

@@ -15,10 +15,11 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
 
+from engine.permissions import administers
 from webapp import parking
 from webapp.runtime import person
 
-Audience = Literal["public", "signed", "operator", "staff"]
+Audience = Literal["public", "signed", "operator", "staff", "admin"]
 View = TypeVar("View", bound=Callable[..., Any])
 
 csrf = CSRFProtect()
@@ -52,7 +53,8 @@ HEADERS = {
 
 
 def audience(who: Audience) -> Callable[[View], View]:
-    """Mark a view: `public`, `signed` (the default), `operator` or `staff`."""
+    """Mark a view: `public`, `signed` (the default), `operator`, `staff` or, for a 流程管理员,
+    `admin`."""
 
     def mark(view: View) -> View:
         view.audience = who  # type: ignore[attr-defined]
@@ -93,6 +95,8 @@ def _gate() -> ResponseReturnValue | None:
     if signed_in is None:
         return _ask_to_sign_in()
     if who in ("operator", "staff") and signed_in.profile.kind != who:
+        abort(403)
+    if who == "admin" and not administers(signed_in.actor):
         abort(403)
     if signed_in.profile.must_change_password and request.endpoint not in PASSWORD_ENDPOINTS:
         return redirect(url_for("signin.password"), 303)

@@ -6,6 +6,7 @@ The description of a field *is* that "what is allowed", so the two cannot drift 
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 import tomllib
@@ -171,6 +172,10 @@ class Settings(Section):
         """The key that signs cookies; the demo makes its own, once, in its data folder."""
         key = self.secret_key.get_secret_value()
         return key or _own_secret(self.data_path / "secret_key")
+
+    def history_key(self) -> bytes:
+        """The key of the history's seals: another one than the cookies', and always the same."""
+        return hmac.digest(self.secret().encode(), b"history", "sha256")
 
 
 def _own_secret(file: Path) -> str:

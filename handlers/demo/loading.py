@@ -80,7 +80,7 @@ def _tour(facts: Facts) -> Iterator[Login]:
     yield Login("unit", other, PASSWORD, f"{people[2][1].name} · {third.name} · 单位经办人")
     towns = {code: area[3] for code, area in facts.areas.items()} | {"*": "全中心"}
     for number, person in enumerate(facts.staff, start=1):
-        if number <= 6 or number == len(facts.staff):
+        if number <= 6 or number >= len(facts.staff) - 1:
             roles = "、".join(dict.fromkeys(role for role, _ in person.posts))
             who = f"{person.name} · {roles} · {towns[person.branch_code]}"
             yield Login("staff", f"{facts.login_prefix}{number:03d}", PASSWORD, who)

@@ -88,5 +88,7 @@ FACTS = Facts(
         StaffFacts("姚审核", "QDN04", (("归集审核岗", "QDN04"), ("归集审核岗", "QDN08"))),
         StaffFacts("姜复核", "QDN04", (("归集复核岗", "QDN04"), ("归集复核岗", "QDN08"))),
         StaffFacts("龙主管", "*", (("业务主管", "*"), ("流程管理员", "*"))),
+        # Repairs that touch money need a second admin.
+        StaffFacts("韦管理", "*", (("流程管理员", "*"),)),
     ),
 )

@@ -95,5 +95,7 @@ FACTS = Facts(
             (("归集复核岗", "XZ04"), ("归集复核岗", "XZ05"), ("归集复核岗", "XZ07")),
         ),
         StaffFacts("次旦主管", "*", (("业务主管", "*"), ("流程管理员", "*"))),
+        # Repairs that touch money need a second admin.
+        StaffFacts("罗布管理", "*", (("流程管理员", "*"),)),
     ),
 )

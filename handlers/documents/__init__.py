@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from handlers.documents.limits import Limits
 from handlers.documents.models import Material, Receipt
-from handlers.documents.queries import by_token, for_draft, for_request, path
+from handlers.documents.queries import by_token, for_draft, for_page, for_request, path
 from handlers.documents.receipts import printed, receipt_for, verify
-from handlers.documents.uploads import bind, purge, remove, store
+from handlers.documents.uploads import attach, bind, purge, remove, store
 
 __all__ = [
     "Limits",
     "Material",
     "Receipt",
+    "attach",
     "bind",
     "by_token",
     "for_draft",
+    "for_page",
     "for_request",
     "path",
     "printed",

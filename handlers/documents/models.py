@@ -1,4 +1,7 @@
-"""A `Material` belongs to a draft (`scope_key`) until the request starts, then to the request."""
+"""A `Material` belongs to a draft (`scope_key`) until the request starts, then to the request.
+
+One with an `entry` is no material of the filing but an attachment of that line of the history.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,7 @@ class Material(Base):
     owner_id: Mapped[str] = mapped_column(String(40))
     scope_key: Mapped[str] = mapped_column(String(120))
     instance_no: Mapped[str | None] = mapped_column(String(40), index=True, default=None)
+    entry: Mapped[int | None] = mapped_column(default=None)  # `seq` of the history line
     slot: Mapped[str] = mapped_column(String(40))
     file_name: Mapped[str] = mapped_column(String(120))
     media_type: Mapped[str] = mapped_column(String(40))

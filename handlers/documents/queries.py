@@ -29,6 +29,21 @@ def for_draft(session: Session, owner_id: str, scope_key: str) -> list[Material]
 
 
 def for_request(session: Session, no: str) -> list[Material]:
+    """The materials of the filing."""
+    return [row for row in _of_request(session, no) if row.entry is None]
+
+
+def for_page(session: Session, no: str) -> tuple[list[Material], dict[int, list[Material]]]:
+    """The materials of the filing, and the attachments by the history line they belong to."""
+    filed: list[Material] = []
+    attached: dict[int, list[Material]] = {}
+    for row in _of_request(session, no):
+        place = filed if row.entry is None else attached.setdefault(row.entry, [])
+        place.append(row)
+    return filed, attached
+
+
+def _of_request(session: Session, no: str) -> list[Material]:
     return list(
         session.scalars(
             select(Material)

@@ -24,7 +24,7 @@ from handlers.documents import images, pdfs
 from handlers.documents.content import HEAD_BYTES, PDF, clean_name, name_as, recognise
 from handlers.documents.limits import MEGABYTE, Limits
 from handlers.documents.models import Material
-from handlers.documents.queries import by_token, path
+from handlers.documents.queries import by_token, for_draft, path
 
 CHUNK_BYTES = 64 * 1024
 INCOMING = "incoming"
@@ -180,10 +180,21 @@ def bind(session: Session, owner_id: str, scope_key: str, no: str) -> list[Mater
         .values(instance_no=no)
         .execution_options(synchronize_session=False)
     )
-    bound = select(Material).where(Material.instance_no == no, Material.removed_at.is_(None))
+    bound = select(Material).where(
+        Material.instance_no == no, Material.removed_at.is_(None), Material.entry.is_(None)
+    )
     return list(
         session.scalars(bound.order_by(Material.id).execution_options(populate_existing=True))
     )
+
+
+def attach(session: Session, owner_id: str, scope_key: str, *, no: str, entry: int) -> int:
+    """Give a draft's files to one line of the history, for good; returns how many."""
+    with transaction(session):
+        waiting = for_draft(session, owner_id, scope_key)
+        for material in waiting:
+            material.instance_no, material.entry = no, entry
+    return len(waiting)
 
 
 def remove(
@@ -199,7 +210,8 @@ def remove(
         material = by_token(session, token)
         if material is None or material.owner_id != owner_id:
             return GONE
-        if material.instance_no is not None and not submitted_too:
+        filed = material.instance_no is not None
+        if material.entry is not None or (filed and not submitted_too):
             return SUBMITTED
         material.removed_at = now
     return None

@@ -43,7 +43,6 @@ def _reason(call: Call) -> str:
 @events.on("returned")
 def tell_returned(event: events.Event) -> None:
     subject = event.instance
-    # A task row is one visit of one step, so it names this return among several.
-    step = event.task.id if event.task is not None else f"r{subject.revision}"
-    key = f"{event.kind}:{subject.id}:{step}"
+    # Every verb has a revision of its own; a step may return straight (更正后交回) several times.
+    key = f"{event.kind}:{subject.id}:r{subject.revision}"
     announce(event.rt, subject, event.kind, key=key, reason=event.opinion)

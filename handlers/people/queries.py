@@ -6,15 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session, selectinload
 
+from engine.database import number_in
 from engine.runtime import ANYWHERE, Actor
 from handlers.identifiers import mask_mobile
 from handlers.people.models import EVERY_BRANCH, Branch, Operator, Post, Staff
 from handlers.units.models import Unit
 
 OPERATOR_ROLE = "单位经办人"
+HEAD_OFFICE = "中心机关"
 HOLDERS_MAX = 200  # a reminder goes to at most so many people
 
 
@@ -72,7 +74,7 @@ def actor(session: Session, user_id: str, who: Profile | None = None) -> Actor |
     else:
         row = staff(session, user_id)
         assert row is not None
-        posts = frozenset((post.role, _domain(post.branch_code)) for post in row.posts)
+        posts = _posts(row)
     return Actor(id=user_id, name=who.name, posts=posts, title=who.title)
 
 
@@ -106,7 +108,7 @@ def _operator_profile(session: Session, row: Operator | None) -> Profile | None:
 def _staff_profile(session: Session, row: Staff | None) -> Profile | None:
     if row is None or not row.enabled:
         return None
-    roles = tuple(dict.fromkeys(post.role for post in row.posts))
+    roles = _roles(row)
     branch = _branch_name(session, row.branch_code)
     return Profile(
         kind="staff",
@@ -124,14 +126,38 @@ def _staff_profile(session: Session, row: Staff | None) -> Profile | None:
 def holders(session: Session, role: str, domain: str) -> list[tuple[str, str]]:
     """(id, name) of all who may act for `role` in `domain` (`branch:QDN01`, `unit:…`, `*`)."""
     if role == OPERATOR_ROLE:
-        unit_account_no = domain.removeprefix("unit:")
-        return [(row.user_id, row.name) for row in operators_of(session, unit_account_no)]
+        operators = operators_of(session, domain.removeprefix("unit:"))
+        return [(row.user_id, row.name) for row in operators]
+    return [(row.user_id, row.name) for row in session.scalars(_holding(role, domain))]
+
+
+def holding_actors(session: Session, role: str, domain: str) -> list[Actor]:
+    """The same people as the engine knows them; three statements, however many they are."""
+    if role == OPERATOR_ROLE:
+        posts = frozenset({(role, domain)})
+        operators = operators_of(session, domain.removeprefix("unit:"))
+        return [Actor(row.user_id, row.name, posts, title=role) for row in operators]
+    names = {branch.code: branch.name for branch in branches(session)} | {EVERY_BRANCH: HEAD_OFFICE}
+    query = _holding(role, domain).options(selectinload(Staff.posts))
+    return [
+        Actor(row.user_id, row.name, _posts(row), _title(_roles(row), names.get(row.branch_code)))
+        for row in session.scalars(query)
+    ]
+
+
+def _holding(role: str, domain: str) -> Select[Staff]:
     statement = select(Staff).join(Post).where(Post.role == role, Staff.enabled)
     if domain != ANYWHERE:
-        code = domain.removeprefix("branch:")
-        statement = statement.where(_covers(code))
-    rows = session.scalars(statement.distinct().order_by(Staff.id).limit(HOLDERS_MAX))
-    return [(row.user_id, row.name) for row in rows]
+        statement = statement.where(_covers(domain.removeprefix("branch:")))
+    return statement.distinct().order_by(Staff.id).limit(HOLDERS_MAX)
+
+
+def _posts(row: Staff) -> frozenset[tuple[str, str]]:
+    return frozenset((post.role, _domain(post.branch_code)) for post in row.posts)
+
+
+def _roles(row: Staff) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(post.role for post in row.posts))
 
 
 def _covers(branch_code: str) -> ColumnElement[bool]:
@@ -150,7 +176,7 @@ def recipients(session: Session, actor_id: str) -> tuple[str, str] | None:
 
 def _split(user_id: str) -> tuple[str, int]:
     kind, _, number = user_id.partition(":")
-    return kind, int(number) if number.isdecimal() else 0
+    return kind, number_in(number) or 0
 
 
 def _domain(branch_code: str) -> str:
@@ -159,9 +185,9 @@ def _domain(branch_code: str) -> str:
 
 def _branch_name(session: Session, code: str) -> str:
     if code == EVERY_BRANCH:
-        return "中心机关"
+        return HEAD_OFFICE
     return session.scalar(select(Branch.name).where(Branch.code == code)) or ""
 
 
-def _title(roles: Iterable[str], branch: str) -> str:
+def _title(roles: Iterable[str], branch: str | None) -> str:
     return " · ".join(part for part in ("、".join(roles), branch) if part)

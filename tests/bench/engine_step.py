@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 import engine
 from engine import cases, codec, permissions
 from engine.database import transaction
-from tests.bench import filings, stores
+from tests.bench import filings, growth, start_many, stores
 from tests.bench.floor import EFFECTS, HISTORY, INSTANCE, OUTBOX, TASK, Floor, model_of
 from tests.bench.recording import Said, difference, recorded
 
@@ -183,8 +183,8 @@ def _median_us(part: Callable[[], Any]) -> float:
     return round(statistics.median(times) / MICRO, 2)
 
 
-def report(found: list[Measured]) -> str:
-    """The table for people, then the line for programs."""
+def report(found: list[Measured], more: dict[str, Any]) -> str:
+    """The table for people, then the line for programs; `more` is what other files measure."""
     first = found[0]
     lines = [
         f"One durable step: {first.statements} statements, state {first.blob_bytes} bytes,"
@@ -202,10 +202,10 @@ def report(found: list[Measured]) -> str:
             f"{each.ratio:>8.2f}{p90:>16}{cpu:>16}"
         )
     parts = ", ".join(f"{name[:-3]} {cost:.2f}" for name, cost in first.parts_us.items())
-    lines += ["", f"Without a database (µs): {parts}"]
+    lines += ["", f"Without a database (µs): {parts}", growth.report(more), start_many.report(more)]
     if os.getloadavg()[0] > (os.cpu_count() or 1):
         lines.append("! Others keep this machine busy: trust the CPU column, not the ratios.")
-    return "\n".join(lines) + "\n" + json.dumps(_for_programs(found))
+    return "\n".join(lines) + "\n" + json.dumps(_for_programs(found) | more)
 
 
 def _for_programs(found: list[Measured]) -> dict[str, Any]:
@@ -237,10 +237,14 @@ def main() -> int:
     try:
         with stores.home() as folder:
             found = [_measured(name, folder) for name in stores.NAMES]
+            sys.stderr.write(f"· {growth.ROUNDS:,} rounds …\n")
+            more = growth.measure(folder)
+            sys.stderr.write(f"· batches of {start_many.BATCH:,} …\n")
+            more |= start_many.measure(folder)
     except Drifted as drifted:
         sys.stderr.write(f"✗ {drifted}\n")
         return 1
-    sys.stdout.write(report(found) + "\n")
+    sys.stdout.write(report(found, more) + "\n")
     return 0
 
 

@@ -78,6 +78,15 @@ DATA: dict[str, Any] = {
     "materials": [],
 }
 
+# the keyword arguments of `engine.start`
+FILED: dict[str, Any] = {
+    "data": DATA,
+    "scope": f"unit:{UNIT}",
+    "scope_name": "凯里市清水江农业发展有限公司",
+    "branch": "QDN01",
+    "summary": "单位地址、发薪日 2 项变更",
+}
+
 
 @operation("bench/record")
 def record(call: Call) -> dict[str, Any]:
@@ -114,16 +123,7 @@ def file_many(session: Session, count: int) -> list[int]:
     """File so many requests; the ids of their open review steps, in order."""
     rt = runtime(session)
     for _ in range(count):
-        engine.start(
-            rt,
-            APPLICANT,
-            KEY,
-            data=DATA,
-            scope=f"unit:{UNIT}",
-            scope_name="凯里市清水江农业发展有限公司",
-            branch="QDN01",
-            summary="单位地址、发薪日 2 项变更",
-        )
+        engine.start(rt, APPLICANT, KEY, **FILED)
     found = select(Task.id).where(Task.node == STEP, Task.status == "open").order_by(Task.id)
     ids = list(session.scalars(found))
     session.rollback()

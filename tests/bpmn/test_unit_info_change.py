@@ -109,6 +109,16 @@ def test_qdn_01_returned_twice_the_applicant_is_told_twice(qdn: Centre) -> None:
     assert [message.body.count("缺章") for message in qdn.messages(no)] == [1, 1]
 
 
+def test_every_straight_return_of_the_same_step_is_announced(qdn: Centre) -> None:
+    no = qdn.file(pay_day="25")
+    for opinion in ("缺章", "缺签字"):
+        task = qdn.task(no).id
+        engine.return_to(qdn.rt, qdn.reviewer, task, node="fill", opinion=opinion, straight=True)
+        qdn.resubmit(no, pay_day="25")
+    assert [each.body.count("缺") for each in qdn.messages(no)] == [1, 1]
+    assert qdn.task(no).assignee == qdn.reviewer.id
+
+
 def test_qdn_01_reviewers_are_reminded_before_the_deadline(qdn: Centre, clock: Clock) -> None:
     no = qdn.file(unit_address="凯里市慢街 1 号")
     case = qdn.case(no)

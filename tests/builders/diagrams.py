@@ -100,6 +100,33 @@ def timer(node: str, on: str, *, interrupting: bool = False, **when: str) -> str
     )
 
 
+def subprocess(node: str, *parts: str, name: str = "分段") -> str:
+    """A sub-process; `parts` are its own start, steps, end and flows."""
+    return f"<subProcess id='{node}' name={quoteattr(name)}>{''.join(parts)}</subProcess>"
+
+
+def for_each(node: str, name: str, items: str, *, sequential: bool = False, **props: object) -> str:
+    """A user task once for every item; each leaves `item_out`, collected in `results`."""
+    return (
+        f"<userTask id='{node}' name={quoteattr(name)}>{_properties(props)}"
+        f"<multiInstanceLoopCharacteristics isSequential='{str(sequential).lower()}'>"
+        f"<loopDataInputRef>{items}</loopDataInputRef>"
+        "<loopDataOutputRef>results</loopDataOutputRef>"
+        "<inputDataItem id='item' name='item'/><outputDataItem id='item_out' name='item_out'/>"
+        "</multiInstanceLoopCharacteristics></userTask>"
+    )
+
+
+def catch_timer(node: str, **when: str) -> str:
+    """An intermediate event; `when` is one of timeDate, timeDuration, timeCycle."""
+    ((kind, text),) = when.items()
+    definition = f"<{kind} xsi:type='tFormalExpression'>{escape(text)}</{kind}>"
+    return (
+        f"<intermediateCatchEvent id='{node}'><timerEventDefinition id='{node}_timer'>"
+        f"{definition}</timerEventDefinition></intermediateCatchEvent>"
+    )
+
+
 def two_reviews(key: str = "two_reviews", *, name: str = "测试业务", **props: object) -> bytes:
     """The shape of most of our services: a form, two reviews, an operation; a way to refuse."""
     settings = {"due_working_days": 3, "in_flight": "scope", "withdraw": "until_decided"} | props
@@ -136,7 +163,12 @@ def two_reviews(key: str = "two_reviews", *, name: str = "测试业务", **props
 
 
 def one_review(
-    key: str = "one_review", *, between: str = "", way: str = "", **props: object
+    key: str = "one_review",
+    *,
+    between: str = "",
+    way: str = "",
+    straight: str = "true",
+    **props: object,
 ) -> bytes:
     """A form, one review that can only agree or return, and `between` it and the end what a test
     wants to see run: `way` is the flow through it, starting at `review`."""
@@ -144,7 +176,7 @@ def one_review(
         key,
         start(),
         form("fill"),
-        user("review", "审核", verbs="approve,return"),
+        user("review", "审核", verbs="approve,return", straight=straight),
         between,
         end(),
         flows("start", "fill", "review"),
@@ -154,7 +186,67 @@ def one_review(
     )
 
 
+def joint_review(
+    key: str = "joint_review", *, sign: str, signers: str, final: str = "复核", **props: object
+) -> bytes:
+    """A form, a vote (`joint`) that may be refused, and a last review by one person."""
+    return process(
+        key,
+        start(),
+        form("fill"),
+        user("joint", "会签", sign=sign, signers=signers, **props),
+        gateway("gate", "last"),
+        user("last", final, verbs="approve,return"),
+        end(),
+        end("end_refused", outcome="refused"),
+        flows("start", "fill", "joint", "gate"),
+        flow("gate", "end_refused", 'decision == "refuse"'),
+        flows("gate", "last", "end"),
+        lanes=lane(OPERATOR, "fill") + lane(FIRST, "joint") + lane(SECOND, "last"),
+        withdraw="until_decided",
+    )
+
+
+def picked(key: str = "handpicked", *, before: str = "", **props: object) -> bytes:
+    """A form and two reviews; `props` say whose the second one (`picked`) is, and `before` is a
+    script that runs in front of it."""
+    return process(
+        key,
+        start(),
+        form("fill"),
+        user("review", "审核", verbs="approve,return"),
+        script("prepare", before or "pass"),
+        user("picked", "指定办理", **({"verbs": "approve,return"} | props)),
+        end(),
+        flows("start", "fill", "review", "prepare", "picked", "end"),
+        lanes=lane(OPERATOR, "fill") + lane(FIRST, "review", "prepare") + lane(SECOND, "picked"),
+    )
+
+
+def two_branches(key: str = "branches", **final: object) -> bytes:
+    """A form, then `left1` and `left2` beside `right`, a join and a last review."""
+    return process(
+        key,
+        start(),
+        form("fill"),
+        gateway("split", kind="parallel"),
+        user("left1", "左一", verbs="approve,return"),
+        user("left2", "左二", verbs="approve,return"),
+        user("right", "右", verbs="approve,return"),
+        gateway("join", kind="parallel"),
+        user("final", "终审", **({"verbs": "approve,return"} | final)),
+        end(),
+        flows("start", "fill", "split", "left1", "left2", "join", "final", "end"),
+        flows("split", "right", "join"),
+        lanes=lane(OPERATOR, "fill")
+        + lane(FIRST, "left1", "right", "final")
+        + lane(SECOND, "left2"),
+    )
+
+
 def _properties(props: dict[str, object]) -> str:
+    """None takes a property away that a builder gives."""
+    props = {key: value for key, value in props.items() if value is not None}
     if not props:
         return ""
     inner = "".join(

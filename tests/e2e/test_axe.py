@@ -119,6 +119,14 @@ def _dialog(path: str, button: str) -> Arrive:
     return arrive
 
 
+def _refuse(page: Page, scene: Scene) -> None:
+    page.goto(f"/requests/{scene.running}")
+    page.get_by_label("审批意见").fill("材料不符")
+    page.get_by_role("button", name="更多").click()
+    page.get_by_role("button", name="驳回").click()
+    page.locator(".w-ask:popover-open").wait_for()
+
+
 def _reason_missing(page: Page, scene: Scene) -> None:
     page.goto(f"/requests/{scene.running}")
     page.get_by_role("button", name="退回").click()
@@ -208,7 +216,7 @@ STATES: dict[str, tuple[str, Arrive]] = {
     "request-done": (DONE, _at("/requests/{done}")),
     "request-refused": (REFUSED, _at("/requests/{refused}")),
     "request-reviewer": (REVIEWER, _at("/requests/{running}")),
-    "request-refuse": (REVIEWER, _dialog("/requests/{running}", "驳回")),
+    "request-refuse": (REVIEWER, _refuse),
     "request-reason-missing": (REVIEWER, _reason_missing),
     "request-too-late": (REVIEWER, _moved_on),
     "request-reviewer-done": (SECOND, _at("/requests/{done}")),

@@ -124,6 +124,7 @@ def _the_first_reviewer_claims_and_returns(page: Page, no: str) -> None:
     expect(page.locator("#op-e")).to_contain_text("请先写明退回理由")
     opinion.fill(BACK)
     page.get_by_role("button", name="退回").click()
+    page.get_by_role("button", name="确定退回").click()
     toast(page, f"已退回 {no}")
 
 

@@ -52,9 +52,11 @@ def test_a_request_is_filed_returned_corrected_and_decided_without_scripts(
     toast(reviewer, "已领取 1 件")
     row.get_by_role("link").click()
     reviewer.get_by_role("button", name="退回").click()
+    reviewer.get_by_role("button", name="确定退回").click()
     expect(reviewer.locator("#op-e")).to_be_visible()
     reviewer.get_by_label("审批意见").fill("请核对邮箱。")
     reviewer.get_by_role("button", name="退回").click()
+    reviewer.get_by_role("button", name="确定退回").click()
     toast(reviewer, f"已退回 {no}")
 
     page.goto(f"/requests/{no}")

@@ -14,7 +14,7 @@ from engine.calendar import Weekdays
 from engine.models import Base
 from tests.builders import diagrams
 from tests.conftest import Clock
-from tests.engine.hall import Desk, Hall, database
+from tests.engine.hall import Desk, Hall, Town, database
 from tests.servers import Databases
 from webapp.migrations.tables import metadata
 
@@ -57,7 +57,7 @@ def database_url(request: pytest.FixtureRequest, databases: Databases) -> Iterat
 @pytest.fixture
 def rt(database_url: str, clock: Clock) -> Iterator[Runtime]:
     with database(database_url) as made, Session(made) as session:
-        yield Runtime(session, clock, Weekdays(), "QDN", Desk())
+        yield Runtime(session, clock, Weekdays(), "QDN", Desk(), Town())
 
 
 @pytest.fixture

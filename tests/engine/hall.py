@@ -5,17 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, select
 from sqlalchemy.orm import Session, sessionmaker
 
 import engine
-from engine import Actor, Problem, Runtime, messages, outbox
-from engine.calendar import Weekdays
+from engine import Actor, Mandate, Problem, Runtime, messages, outbox
 from engine.database import configure
-from engine.errors import OperationFailed
+from engine.errors import BpmnError, OperationFailed
 from engine.models import History, Instance, Task
 from engine.operations import Call, operation
 from tests.builders.diagrams import FIRST, OPERATOR, SECOND
@@ -23,6 +23,7 @@ from tests.builders.diagrams import FIRST, OPERATOR, SECOND
 if TYPE_CHECKING:  # the processes of test_crash.py start faster without pytest
     from tests.conftest import Clock
 
+LONG_AFTER = datetime(2099, 1, 1, tzinfo=UTC)
 UNIT, OTHER_UNIT, BRANCH, OTHER_BRANCH = "unit:0208", "unit:0999", "QDN01", "QDN02"
 
 
@@ -40,8 +41,38 @@ SECONDER_2 = person("staff:4", "陈复核", (SECOND, f"branch:{BRANCH}"))
 BOTH = person("staff:5", "周同舟", (FIRST, f"branch:{BRANCH}"), (SECOND, f"branch:{BRANCH}"))
 FAR = person("staff:6", "吴审核", (FIRST, f"branch:{OTHER_BRANCH}"))
 EVERYWHERE = person("staff:12", "龙主管", (FIRST, "*"))
+KEEPER = person("staff:90", "石管理", ("流程管理员", f"branch:{BRANCH}"))
+KEEPER_2 = person("staff:91", "田管理", ("流程管理员", "*"))
+FAR_KEEPER = person("staff:92", "潘管理", ("流程管理员", f"branch:{OTHER_BRANCH}"))
 # works for the centre and is an operator of the unit at once
 INSIDER = person("staff:7", "姚兼职", (OPERATOR, UNIT), (FIRST, f"branch:{BRANCH}"))
+EVERYBODY = (
+    (APPLICANT, COLLEAGUE, STRANGER, REVIEWER, REVIEWER_2, SECONDER, SECONDER_2, BOTH, FAR)
+    + (EVERYWHERE, INSIDER, KEEPER, KEEPER_2, FAR_KEEPER)
+)  # fmt: skip
+
+
+def standing_in(deputy: Actor, *principals: Actor) -> Actor:
+    """The same person while they stand in for others (代理)."""
+    return replace(deputy, mandates=tuple(Mandate(each, LONG_AFTER) for each in principals))
+
+
+@dataclass
+class Town:
+    """Who can be found; a test lets people come and go."""
+
+    people: dict[str, Actor] = field(
+        default_factory=lambda: {each.id: each for each in EVERYBODY},
+    )
+
+    def find(self, person_id: str) -> Actor | None:
+        return self.people.get(person_id)
+
+    def holders(self, role: str, domain: str) -> list[Actor]:
+        return [each for each in self.people.values() if each.holds(role, domain)]
+
+    def move_in(self, *people: Actor) -> None:
+        self.people |= {each.id: each for each in people}
 
 
 @dataclass
@@ -72,6 +103,16 @@ def note(call: Call) -> None:
 def echo(call: Call) -> dict[str, Any]:
     """Returns its parameters."""
     return dict(call.params)
+
+
+@operation("tests/bpmn_error")
+def bpmn_error(call: Call) -> dict[str, Any]:
+    """Writes, and then reports an error the diagram may catch."""
+    _note(call, "half-written")
+    desk = call.rt.profile
+    if isinstance(desk, Desk) and "bpmn_error" in desk.failing:
+        raise BpmnError("NO_FUNDS", "账户余额不足，请先补缴。")
+    return {}
 
 
 def _hook(call: Call, name: str) -> None:
@@ -123,6 +164,9 @@ class Hall:
     @property
     def sessions(self) -> sessionmaker[Session]:
         return sessionmaker(self.database)
+
+    def runtime(self, session: Session) -> Runtime:
+        return replace(self.rt, session=session)
 
     def deploy(self, content: bytes, key: str = "two_reviews", **more: bytes) -> engine.Deployed:
         files = {f"{key}.bpmn": content} | {f"{n}.bpmn": c for n, c in more.items()}
@@ -190,7 +234,7 @@ class Hall:
 
         def run(place: int) -> None:
             with self.sessions() as session:
-                rt = Runtime(session, self.clock, Weekdays(), "QDN", self.desk)
+                rt = replace(self.rt, session=session)
                 gun.wait(timeout=10)
                 try:
                     results[place] = deeds[place](rt)
@@ -216,6 +260,8 @@ _ENGINE_TABLES = {
     "hall_outbox",
     "hall_message",
     "hall_draft",
+    "hall_copy",
+    "hall_substitute",
 }
 
 

@@ -276,7 +276,11 @@ def test_the_page_shows_the_diagram_as_far_as_it_is_walked(hall: Hall, no: str) 
     assert view.marks["review2"] == "current"
     assert view.marks["apply"] == view.marks["gate1__tell"] == "next"
     assert [node.id for node in view.ahead] == ["apply"]
-    assert view.verbs == {"claim", "approve", "refuse", "return"}
+    assert view.verbs == {"claim", "approve", "refuse", "return", "transfer", "ask"} | {
+        "add_sign",
+        "copy",
+        "comment",
+    }
 
 
 def test_every_ended_request_has_its_time(hall: Hall, no: str) -> None:

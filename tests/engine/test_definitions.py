@@ -26,6 +26,7 @@ from tests.builders.diagrams import (
 )
 from tests.engine.broken import BROKEN, REVIEW, plain
 from tests.engine.hall import APPLICANT, REVIEWER, SECONDER, Hall
+from tests.engine.misdrawn import MISDRAWN
 
 
 def test_the_first_deployment_is_version_one(hall: Hall) -> None:
@@ -83,7 +84,11 @@ def refused(hall: Hall, content: bytes, key: str = "p", **more: bytes) -> BadDef
     return said.value
 
 
-@pytest.mark.parametrize(("content", "sentence", "element"), BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize(
+    ("content", "sentence", "element"),
+    (BROKEN | MISDRAWN).values(),
+    ids=BROKEN | MISDRAWN,
+)
 def test_a_diagram_that_cannot_run_is_refused_by_name(
     empty_hall: Hall, content: bytes, sentence: str, element: str | None
 ) -> None:
@@ -172,6 +177,21 @@ def test_the_first_form_is_the_first_on_the_way_not_in_the_file(empty_hall: Hall
     no = hall.file(key="p")
     assert hall.where(no) == ["supplement"]
     assert hall.resubmit(no, APPLICANT, more=1).status == "completed"
+
+
+def test_a_step_of_a_post_or_form_the_centre_does_not_have_is_refused(empty_hall: Hall) -> None:
+    hall = empty_hall
+    files = {"two_reviews.bpmn": diagrams.two_reviews()}
+    roles = frozenset(("单位经办人", "归集审核岗", "归集复核岗"))
+    lacking = lint.Known(roles - {"归集复核岗"}, frozenset(("tests.Other",)))
+    with pytest.raises(BadDefinition) as said:
+        engine.deploy(hall.rt, "two_reviews", files, known=lacking)
+    found = {problem.field: problem.text for problem in said.value.problems}
+    assert "泳道“归集复核岗”不是本中心的岗位" in found["review2"]
+    assert "表单 tests.Form 不存在" in found["fill"]
+    assert definitions.all_current(hall.rt) == []
+    fitting = lint.Known(roles, frozenset(("tests.Form",)))
+    assert engine.deploy(hall.rt, "two_reviews", files, known=fitting).version == 1
 
 
 def test_every_problem_is_named_at_once(empty_hall: Hall) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 import engine
 from engine import cases, errors, operations
@@ -41,9 +42,7 @@ def test_an_operation_that_refuses_leaves_the_request_exactly_where_it_was(
     assert hall.messages() == ["applied"]
 
 
-def test_an_operation_with_a_bug_leaves_the_request_and_says_a_sentence(
-    hall: Hall, no: str
-) -> None:
+def test_an_operation_with_a_bug_takes_no_effect_and_loses_no_decision(hall: Hall, no: str) -> None:
     def bug(call: Call) -> None:
         call.session.add(OutboxItem(key="x"))
         raise KeyError(7)
@@ -51,7 +50,21 @@ def test_an_operation_with_a_bug_leaves_the_request_and_says_a_sentence(
     hall.approve(no, REVIEWER)
     before = hall.picture()
     hall.desk.when["apply"] = bug
-    with pytest.raises(errors.OperationFailed, match="“变更生效”没有成功，业务停留在原处"):
+    assert hall.approve(no, SECONDER).label == "系统处理中"
+    after = hall.picture()
+    for table in ("hall_effect", "hall_outbox", "hall_message"):
+        assert after[table] == before[table]
+    assert hall.verbs(no) == ["start", "approve", "approve"]
+
+
+def test_a_database_that_went_away_is_no_fault_of_the_step(hall: Hall, no: str) -> None:
+    def away(call: Call) -> None:
+        raise OperationalError("select 1", None, Exception("server closed the connection"))
+
+    hall.approve(no, REVIEWER)
+    before = hall.picture()
+    hall.desk.when["apply"] = away
+    with pytest.raises(OperationalError):
         hall.approve(no, SECONDER)
     assert hall.picture() == before
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,13 +12,16 @@ from engine import Actor, errors
 from tests.engine.hall import (
     APPLICANT,
     BOTH,
+    COLLEAGUE,
     EVERYWHERE,
     FAR,
     INSIDER,
+    KEEPER,
     OTHER_UNIT,
     REVIEWER,
     REVIEWER_2,
     SECONDER,
+    SECONDER_2,
     STRANGER,
     UNIT,
     Hall,
@@ -153,18 +157,112 @@ def test_a_number_that_never_existed_is_not_found(hall: Hall, no: str) -> None:
         engine.withdraw(hall.rt, APPLICANT, no)
 
 
-def test_what_the_page_offers_is_what_can_be_done(hall: Hall, no: str) -> None:
-    deeds: dict[str, Any] = {
-        "claim": lambda who: engine.claim(hall.rt, who, hall.task(no)),
-        "release": lambda who: engine.release(hall.rt, who, hall.task(no)),
-        "withdraw": lambda who: engine.withdraw(hall.rt, who, no),
-        "end": lambda who: engine.end(hall.rt, who, no),
-        "approve": lambda who: hall.approve(no, who),
-    }
-    for who in (APPLICANT, REVIEWER, SECONDER, BOTH):
+# ── the page and the deed: every verb, everybody, in every state ───────────────────────────────
+
+
+def _at_first(hall: Hall, no: str) -> None:
+    pass
+
+
+def _claimed(hall: Hall, no: str) -> None:
+    engine.claim(hall.rt, REVIEWER, hall.task(no))
+
+
+def _at_second(hall: Hall, no: str) -> None:
+    hall.approve(no, REVIEWER)
+
+
+def _returned(hall: Hall, no: str) -> None:
+    hall.send_back(no, REVIEWER)
+
+
+def _correcting(hall: Hall, no: str) -> None:
+    hall.approve(no, REVIEWER)
+    hall.send_back(no, SECONDER, straight=True)
+
+
+def _resubmitted(hall: Hall, no: str) -> None:
+    hall.send_back(no, REVIEWER)
+    hall.resubmit(no)
+
+
+def _ended(hall: Hall, no: str) -> None:
+    engine.terminate(hall.rt, KEEPER, no, reason="单位已注销")
+
+
+STATES = (_at_first, _claimed, _at_second, _returned, _correcting, _resubmitted, _ended)
+PEOPLE = (APPLICANT, REVIEWER, REVIEWER_2, SECONDER, BOTH, KEEPER, FAR)
+
+
+def _step(hall: Hall, who: Actor, no: str) -> int:
+    """The step this person's page is about; some step of the request when there is none."""
+    view = engine.view(hall.rt, who, no)
+    if view.task is not None:
+        return view.task.id
+    return next(row.id for row in hall.picture()["hall_task"] if row.kind == "review")
+
+
+def _back(hall: Hall, who: Actor, no: str) -> Any:
+    view = engine.view(hall.rt, who, no)
+    node = view.targets[0].node if view.targets else "fill"
+    return engine.return_to(hall.rt, who, _step(hall, who, no), node=node, opinion="缺章")
+
+
+def _on(hall: Hall, who: Actor, no: str) -> Any:
+    """To somebody with the post of the step who is not on the scene."""
+    task = _step(hall, who, no)
+    node = next(row.node for row in hall.picture()["hall_task"] if row.id == task)
+    other = SECONDER_2 if node == "review2" else EVERYWHERE
+    return engine.transfer(hall.rt, who, task, to=other.id, reason="休假")
+
+
+DEEDS: dict[str, Callable[[Hall, Actor, str], Any]] = {
+    "claim": lambda h, who, no: engine.claim(h.rt, who, _step(h, who, no)),
+    "release": lambda h, who, no: engine.release(h.rt, who, _step(h, who, no)),
+    "approve": lambda h, who, no: engine.approve(h.rt, who, _step(h, who, no)),
+    "refuse": lambda h, who, no: engine.refuse(h.rt, who, _step(h, who, no), opinion="不符"),
+    "return": _back,
+    "submit": lambda h, who, no: engine.submit(
+        h.rt, who, _step(h, who, no), data={}, summary="改好了"
+    ),
+    "transfer": _on,
+    "ask": lambda h, who, no: engine.ask(
+        h.rt, who, _step(h, who, no), to=EVERYWHERE.id, question="可以吗"
+    ),
+    "add_sign": lambda h, who, no: engine.add_sign(
+        h.rt, who, _step(h, who, no), people=[EVERYWHERE.id], when="before"
+    ),
+    "withdraw": lambda h, who, no: engine.withdraw(h.rt, who, no),
+    "end": lambda h, who, no: engine.end(h.rt, who, no),
+    "terminate": lambda h, who, no: engine.terminate(h.rt, who, no, reason="单位已注销"),
+    "take_back": lambda h, who, no: engine.take_back(h.rt, who, no),
+    "copy": lambda h, who, no: engine.copy(h.rt, who, no, to=[COLLEAGUE.id]),
+    "urge": lambda h, who, no: engine.urge(h.rt, who, no),
+    "comment": lambda h, who, no: engine.comment(h.rt, who, no, text="已收到"),
+}
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+def test_what_the_page_offers_is_what_can_be_done(hall: Hall, state: Any) -> None:
+    """What is offered succeeds; what is not is refused in words and leaves nothing behind."""
+
+    def fresh() -> str:
+        no = hall.file()
+        engine.copy(hall.rt, KEEPER, no, to=[FAR.id])
+        state(hall, no)
+        return no
+
+    no = fresh()
+    for who in PEOPLE:
         offered = engine.view(hall.rt, who, no).verbs
-        for verb in deeds.keys() - offered:
-            before = hall.picture()
-            with pytest.raises((errors.Forbidden, errors.Conflict)):
-                deeds[verb](who)
-            assert hall.picture() == before
+        before = hall.picture()
+        for verb in DEEDS.keys() - offered:
+            with pytest.raises(errors.HallError) as said:
+                DEEDS[verb](hall, who, no)
+            assert said.value.text.endswith("。"), verb
+        assert hall.picture() == before
+        for verb in sorted(DEEDS.keys() & offered):
+            DEEDS[verb](hall, who, no)
+            if hall.case(no).ended_at is None:
+                engine.terminate(hall.rt, KEEPER, no, reason="下一件")
+            no = fresh()

@@ -44,12 +44,12 @@ def count(session: Session, kind: Any) -> int:
     return session.scalar(select(func.count()).select_from(kind)) or 0
 
 
-def test_a_centre_has_eight_branches_forty_units_and_twelve_staff(
+def test_a_centre_has_eight_branches_forty_units_and_thirteen_staff(
     load: Any, center: Center
 ) -> None:
     session = load(center)
     sizes = [count(session, kind) for kind in (Branch, Unit, Operator, Staff)]
-    assert sizes == [8, 40, 41, 12]
+    assert sizes == [8, 40, 41, 13]
 
 
 def test_loading_is_quick_and_the_second_time_changes_nothing(load: Any, center: Center) -> None:
@@ -71,7 +71,7 @@ def test_both_centres_can_live_in_one_database(load: Any) -> None:
     for code in CODES:
         session = load(centers.load(ROOT, code))
     assert count(session, Unit) == 80
-    assert len(demo.logins(session)) == 20
+    assert len(demo.logins(session)) == 22
 
 
 def test_every_number_is_valid_and_nobody_shares_one(load: Any, center: Center, clock: Any) -> None:
@@ -150,7 +150,7 @@ def test_posts_name_real_branches(load: Any, center: Center) -> None:
 def test_every_listed_login_opens_its_door(load: Any, center: Center, clock: Any) -> None:
     session = load(center)
     listed = demo.logins(session, center)
-    assert Counter(login.door for login in listed) == {"unit": 3, "staff": 7}
+    assert Counter(login.door for login in listed) == {"unit": 3, "staff": 8}
     for door, login, password, who in listed:
         user_id = sign_in.check(session, door, login, password, now=clock())
         assert isinstance(user_id, str), who

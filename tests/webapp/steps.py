@@ -59,3 +59,17 @@ def seen_by(client: FlaskClient, no: str) -> dict[str, str]:
     assert task, "no decision bar"
     assert seen
     return {"task": task[1], "seen": seen[1]}
+
+
+def act(client: FlaskClient, no: str, verb: str, **fields: Any) -> Any:
+    """A verb as the page posts it: with the step and the revision it showed, whoever looks."""
+    page = client.get(f"/requests/{no}").text
+    page = page.partition('id="bar"')[2] or page
+    shown = {name: re.search(rf'name="{name}" value="(\d*)"', page) for name in ("task", "seen")}
+    hidden = {name: found[1] for name, found in shown.items() if found}
+    return decide(client, no, verb, **(hidden | fields))
+
+
+def offered(client: FlaskClient, no: str) -> set[str]:
+    """The verbs this page has a button for."""
+    return set(re.findall(r'data-act="(\w+)"', client.get(f"/requests/{no}").text))

@@ -69,6 +69,13 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     assert load(environ={"HALL_SECRET_KEY_FILE": str(file)}).secret() == LONG
 
 
+def test_the_seals_of_the_history_have_a_key_of_their_own(tmp_path: Path) -> None:
+    first, again = (load(data_dir=tmp_path).history_key() for _ in range(2))
+    assert first == again
+    assert first != load(data_dir=tmp_path).secret().encode()
+    assert first != load(data_dir=tmp_path / "elsewhere").history_key()
+
+
 def test_the_demo_makes_its_secret_once_and_keeps_it_private(tmp_path: Path) -> None:
     settings = load(environ={}, data_dir=tmp_path)
     first = settings.secret()

@@ -118,7 +118,8 @@ function recount(list) {
 
 function addTo(tab, by) {
   const number = tab && $('.h-n', tab);
-  if (number) number.textContent = Math.max(0, Number(number.textContent) + by);
+  if (!number || Number.isNaN(Number(number.textContent))) return;   // 99+
+  number.textContent = Math.max(0, Number(number.textContent) + by);
 }
 
 // The bell and the rail count the same unread messages.

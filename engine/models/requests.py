@@ -1,70 +1,31 @@
-"""The engine's tables.
+"""Diagrams, requests, their human steps and their history.
 
 A `Definition` is immutable; an `Instance` holds the whole workflow as one blob; `Task` is the
-projection people work from; `History` is only appended; `OutboxItem` is what the outside world is
-still owed. Everything else in the database belongs to the rooms above and refers to an instance by
-its number.
+projection people work from; `History` is only appended, each row sealed with the one before it.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     CheckConstraint,
-    DateTime,
     ForeignKey,
     Index,
     LargeBinary,
-    MetaData,
     String,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
+from engine.models.base import Base
 
 RUNNING_STATES = ("running", "returned")
 END_STATES = ("completed", "refused", "withdrawn", "ended")
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime, stored in UTC; SQLite forgets the zone, so it is put back on reading."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("naive datetime: every time in the hall carries its zone")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Base(DeclarativeBase):
-    """Parent of every table of the hall, here and in the handlers."""
-
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}
+OPEN_STATES = ("open", "held")  # of a task; a held one waits for the rows below it
 
 
 class Definition(Base):
@@ -143,6 +104,9 @@ class Instance(Base):
     ended_at: Mapped[datetime | None]
     next_timer_at: Mapped[datetime | None]
     timer_failures: Mapped[int] = mapped_column(default=0)
+    chain: Mapped[str] = mapped_column(String(64), default="")  # seal of the last history row
+    waits: Mapped[str | None] = mapped_column(Text)  # what `Subscription` rows say, as sorted text
+    incidents: Mapped[int] = mapped_column(default=0)  # open ones: tokens waiting to be repaired
 
 
 class Task(Base):
@@ -150,36 +114,69 @@ class Task(Base):
 
     __tablename__ = "hall_task"
     __table_args__ = (
-        CheckConstraint("status in ('open','done','cancelled')", name="status_known"),
+        CheckConstraint("status in ('open','held','done','cancelled')", name="status_known"),
         CheckConstraint("kind in ('form','review')", name="kind_known"),
-        CheckConstraint("(status = 'open') = (completed_at is null)", name="completed_has_time"),
-        UniqueConstraint("instance_id", "spiff_id", "visit", name="uq_hall_task_visit"),
-        # partial indexes keep the pool small however long the archive grows
+        CheckConstraint("part in ('step','vote','before','after','ask','fix')", name="part_known"),
+        CheckConstraint("(part = 'step') = (parent_id is null)", name="part_has_parent"),
+        CheckConstraint(
+            "(status in ('open','held')) = (completed_at is null)", name="completed_has_time"
+        ),
+        Index(
+            "uq_hall_task_visit",
+            "instance_id",
+            "spiff_id",
+            "visit",
+            unique=True,
+            sqlite_where=text("parent_id is null"),
+            postgresql_where=text("parent_id is null"),
+        ),
+        # Partial indexes keep the pools small however long the archive grows.  What a post may
+        # take: nobody's reviews, and the forms of its unit whoever filed.  See `engine.pools`.
         Index(
             "ix_hall_task_pool",
             "role",
             "domain",
-            "due_at",
+            "order_at",
             "id",
-            sqlite_where=text("status = 'open'"),
-            postgresql_where=text("status = 'open'"),
+            sqlite_where=text("status = 'open' and (assignee is null or kind = 'form')"),
+            postgresql_where=text("status = 'open' and (assignee is null or kind = 'form')"),
+        ),
+        # the same for who holds a post everywhere
+        Index(
+            "ix_hall_task_role",
+            "role",
+            "order_at",
+            "id",
+            sqlite_where=text("status = 'open' and (assignee is null or kind = 'form')"),
+            postgresql_where=text("status = 'open' and (assignee is null or kind = 'form')"),
         ),
         Index(
             "ix_hall_task_assignee",
             "assignee",
-            "due_at",
+            "order_at",
             "id",
             sqlite_where=text("status = 'open'"),
             postgresql_where=text("status = 'open'"),
         ),
-        Index("ix_hall_task_done", "completed_by", "completed_at", "id"),
-        Index("ix_hall_task_instance", "instance_id", "status"),
+        # with what 已办 asks of each row, so that counting reads no rows
+        Index("ix_hall_task_done", "completed_by", "completed_at", "id", "instance_id", "decision"),
+        Index("ix_hall_task_instance", "instance_id", "status", "completed_by", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     instance_id: Mapped[int] = mapped_column(ForeignKey("hall_instance.id"))
     spiff_id: Mapped[str] = mapped_column(String(32))
     visit: Mapped[int]  # 1 for the first time a token stood here, 2 after a return …
+    # One token can need several people: rows below its step, never more tokens (see `cosigning`).
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("hall_task.id"))
+    part: Mapped[str] = mapped_column(String(10), default="step")
+    position: Mapped[int] = mapped_column(default=0)  # order of the rows below one step
+    asked_by: Mapped[str | None] = mapped_column(String(80))  # who added this row, and what for
+    asked_by_name: Mapped[str | None] = mapped_column(String(120))
+    note: Mapped[str | None] = mapped_column(String(500))
+    key: Mapped[str] = mapped_column(String(80))  # of the service: a substitute may have only some
+    starter_id: Mapped[str] = mapped_column(String(80))  # nobody reviews what they filed
+    batch: Mapped[bool] = mapped_column(default=False)  # the diagram allows deciding many at once
     node: Mapped[str] = mapped_column(String(80))
     node_name: Mapped[str] = mapped_column(String(120))
     kind: Mapped[str] = mapped_column(String(10))
@@ -192,11 +189,41 @@ class Task(Base):
     created_at: Mapped[datetime]
     claimed_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
+    order_at: Mapped[datetime]  # due_at, or NEVER: lists are cut by this key
     completed_at: Mapped[datetime | None]
     completed_by: Mapped[str | None] = mapped_column(String(80))
     completed_by_name: Mapped[str | None] = mapped_column(String(120))
+    completed_for: Mapped[str | None] = mapped_column(String(80))  # the principal of a substitute
+    completed_for_name: Mapped[str | None] = mapped_column(String(120))
     decision: Mapped[str | None] = mapped_column(String(20))
     opinion: Mapped[str | None] = mapped_column(String(500))
+
+
+class Candidate(Base):
+    """A step that only certain people may take, when an expression of the diagram named several."""
+
+    __tablename__ = "hall_candidate"
+    __table_args__ = (Index("ix_hall_candidate_person", "person_id", "task_id"),)
+
+    task_id: Mapped[int] = mapped_column(ForeignKey("hall_task.id"), primary_key=True)
+    person_id: Mapped[str] = mapped_column(String(80), primary_key=True)
+
+
+class Subscription(Base):
+    """A message or signal a request waits for; in step with `Instance.waits`."""
+
+    __tablename__ = "hall_subscription"
+    __table_args__ = (
+        CheckConstraint("kind in ('message','signal')", name="kind_known"),
+        Index("ix_hall_subscription_name", "kind", "name", "correlation"),
+        Index("ix_hall_subscription_instance", "instance_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    instance_id: Mapped[int] = mapped_column(ForeignKey("hall_instance.id"))
+    kind: Mapped[str] = mapped_column(String(10))
+    name: Mapped[str] = mapped_column(String(120))
+    correlation: Mapped[str] = mapped_column(String(160))
 
 
 class History(Base):
@@ -217,6 +244,20 @@ class History(Base):
     node_name: Mapped[str | None] = mapped_column(String(120))
     opinion: Mapped[str | None] = mapped_column(String(500))
     detail: Mapped[dict[str, Any]]  # e.g. {"target": "fill", "before": …, "after": …}
+    seal: Mapped[str] = mapped_column(String(64))  # HMAC over this row and the seal before it
+
+
+class Seal(Base):
+    """The whole history as it was at one moment: what was removed since can be told (`audit`)."""
+
+    __tablename__ = "hall_seal"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    last_id: Mapped[int]  # of hall_history
+    rows: Mapped[int]
+    digest: Mapped[str] = mapped_column(String(64))
+    seal: Mapped[str] = mapped_column(String(64))  # HMAC over this row and the seal before it
 
 
 class Effect(Base):
@@ -229,65 +270,3 @@ class Effect(Base):
     operation: Mapped[str] = mapped_column(String(120))
     result: Mapped[dict[str, Any]]
     at: Mapped[datetime]
-
-
-class OutboxItem(Base):
-    """Something the outside world is owed after commit (SMS, PDF …); done when `done_at` is set."""
-
-    __tablename__ = "hall_outbox"
-    __table_args__ = (
-        Index(
-            "ix_hall_outbox_due",
-            "due_at",
-            "id",
-            sqlite_where=text("done_at is null and failed_at is null"),
-            postgresql_where=text("done_at is null and failed_at is null"),
-        ),
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(String(160), unique=True)
-    kind: Mapped[str] = mapped_column(String(40))
-    payload: Mapped[dict[str, Any]]
-    instance_id: Mapped[int | None] = mapped_column(ForeignKey("hall_instance.id"))
-    created_at: Mapped[datetime]
-    due_at: Mapped[datetime]  # not before; also the end of the lease while somebody runs it
-    attempts: Mapped[int] = mapped_column(default=0)
-    done_at: Mapped[datetime | None]
-    failed_at: Mapped[datetime | None]
-    last_error: Mapped[str | None] = mapped_column(Text)
-
-
-class Message(Base):
-    """An in-hall message (消息); read ones move to 已阅, deleted ones can be restored."""
-
-    __tablename__ = "hall_message"
-    __table_args__ = (
-        Index("ix_hall_message_box", "recipient", "read_at", "created_at", "id"),
-        UniqueConstraint("key", name="uq_hall_message_key"),
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str | None] = mapped_column(String(160))
-    recipient: Mapped[str] = mapped_column(String(80))
-    title: Mapped[str] = mapped_column(String(160))
-    body: Mapped[str] = mapped_column(Text)
-    business: Mapped[str] = mapped_column(String(120))
-    channel: Mapped[str] = mapped_column(String(40))
-    no: Mapped[str | None] = mapped_column(String(40))
-    created_at: Mapped[datetime]
-    read_at: Mapped[datetime | None]
-    deleted_at: Mapped[datetime | None]
-
-
-class DraftRow(Base):
-    """What somebody typed and did not submit yet, per person and page."""
-
-    __tablename__ = "hall_draft"
-    __table_args__ = (UniqueConstraint("actor_id", "scope_key", name="uq_hall_draft_owner"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    actor_id: Mapped[str] = mapped_column(String(80))
-    scope_key: Mapped[str] = mapped_column(String(160))
-    data: Mapped[dict[str, Any]]
-    updated_at: Mapped[datetime]
