@@ -144,6 +144,26 @@ def seal(rt: Runtime) -> Seal | None:
         return made
 
 
+def adopt(rt: Runtime) -> int:
+    """Seal what was written before seals existed; returns how many rows.
+
+    Only ever once: after the first lid an unsealed row is a fault, not an old one.
+    """
+    with transaction(rt.session) as session:
+        if session.scalar(select(Seal.id).limit(1)) is not None:
+            return 0
+        rows = 0
+        unsealed = select(Instance).where(Instance.chain == "", Instance.revision > 0)
+        for case in session.scalars(unsealed).all():
+            query = select(History).where(History.instance_id == case.id, History.seal == "")
+            for row in session.scalars(query.order_by(History.seq)).all():
+                facts = {name: getattr(row, name) for name in SEALED}
+                case.chain = row.seal = seal_of(rt.secret, case.chain, facts)
+                rows += 1
+    seal(rt)
+    return rows
+
+
 def _check_request(secret: bytes, group: Iterable[Line]) -> tuple[int, str, list[Fault]]:
     """How many rows, the last seal, and what does not fit."""
     chain, count = "", 0

@@ -48,9 +48,9 @@ def _sample(ways: tuple[Way, ...]) -> Select[Any]:
           for place, name in enumerate(("over", "today", "soon"))),
         else_=_LATER,
     ).label("due")  # fmt: skip
-    columns = (every.c.way, every.c.id, due, TASK.c.assignee, CASE.c.key, CASE.c.name)
-    query = select(*columns, CASE.c.branch).join(TASK, TASK.c.id == every.c.id)
-    return query.join(CASE, CASE.c.id == TASK.c.instance_id)
+    columns = (every.c.way, every.c.id, due, every.c.assignee, CASE.c.key, CASE.c.name)
+    query = select(*columns, CASE.c.branch)
+    return query.join_from(every, CASE, CASE.c.id == every.c.instance_id)
 
 
 def _tallied(rows: Sequence[Any], actor: Actor) -> Facets:

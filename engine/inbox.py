@@ -273,9 +273,9 @@ def _decided() -> Select[Any]:
         later.c.id > TASK.c.id,
     )
     over = exists().where(ended.c.id == TASK.c.instance_id, ended.c.ended_at.is_not(None))
-    mine = TASK.c.completed_by == bindparam("me")
+    mine = TASK.c.completed_by == bindparam("me"), TASK.c.status == literal_column("'done'")
     filed = TASK.c.decision == literal_column("'start'")
-    return select(TASK.c.id).where(mine, or_(not_(filed), over), not_(newer))
+    return select(TASK.c.id).where(*mine, or_(not_(filed), over), not_(newer))
 
 
 @lru_cache(SHAPES_MAX)

@@ -11,22 +11,23 @@ import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
-from SpiffWorkflow.util.task import TaskState
-from sqlalchemy import ColumnElement, Select, Table, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
-from engine import candidates, cases, codec, definitions, jobs, rebinding, rehearsal, substitutes
-from engine.cases import Case, OpenTask
+from engine import cases, codec, definitions, following, jobs, rebinding, rehearsal, substitutes
+from engine.cases import Case
 from engine.database import transaction
-from engine.dialect import Deployed, Node
+from engine.dialect import Deployed
 from engine.errors import Conflict, Forbidden, HallError, Problem, Refused
-from engine.models import RUNNING_STATES, Candidate, History, Incident, Instance, Task
+from engine.models import RUNNING_STATES, History, Instance
 from engine.moves import Move, durably, finish, open_request, reason_of
 from engine.permissions import administers
 from engine.runtime import ADMIN, ANYWHERE, Actor, Runtime
 from engine.script import ScriptEngine
+from engine.workflow import Workflow
 
 KIND = "engine.migrate"
 AT_ONCE_MAX = 50  # a page waits for so many; more is a job
@@ -34,9 +35,6 @@ NUMBERS_MAX = 1_000  # chosen one by one; more is "all of this version"
 LEFT_SHOWN_MAX = 200  # of those left, with their reasons: an admin mends the diagram, not a list
 STRAY = "这一版的在办业务里没有这个流水号，请核对。"
 BATCH = 50  # requests read at a time
-_TASK = cast(Table, Task.__table__)
-_PEOPLE = ("candidates", "nobody")
-_VOTE = ("sign", "signers")
 _log = logging.getLogger("hall.migrating")
 
 
@@ -129,6 +127,8 @@ def _told(rt: Runtime, actor: Actor, no: str, **how: Any) -> Verdict:
         return migrate_one(rt, actor, no, **how)
     except HallError as refusal:
         return Verdict(no, ok=False, text=refusal.text)
+    except SQLAlchemyError:
+        raise  # the database is away for all of them
     except Exception:  # one odd request must not keep thousands of others where they are
         _log.exception("request %s could not be migrated", no)
         return Verdict(no, ok=False, text="没有换成，业务未受影响；请联系中心技术人员查看日志。")
@@ -141,7 +141,7 @@ def _migrate(move: Move, new: Deployed) -> Verdict:
     if new.id == old.id:
         raise _refusal(f"这件业务已经是第 {new.version} 版。")
     workflow = cases.unpack(rt, case, move.actor)
-    text = rebinding.obstacle(workflow, new) or _rows(case, new) or _incidents(rt, case, new)
+    text = _obstacle(rt, case, workflow, new)
     if text is not None:
         raise _refusal(text)
     case.workflow = rebinding.rebind(workflow, new, ScriptEngine(rt, case, move.actor))
@@ -151,14 +151,22 @@ def _migrate(move: Move, new: Deployed) -> Verdict:
         raise _refusal(f"在新版本中会一直停在汇合处“{join}”，走不到结束。")
     case.deployed = new
     for row in case.open:
-        _follow(move, row, old.nodes[row.node])
-    case.path = _path(case, ahead)
+        following.follow(move, row, old.nodes[row.node])
+    case.path = following.path(case, ahead)
     change = update(Instance).where(Instance.id == case.id)
     rt.session.execute(change.values(definition_id=new.id, name=new.name))
     case.name = new.name
     move.detail = {"from": old.version, "to": new.version}
     finish(move)
     return Verdict(case.no, ok=True, text=_said(case, old))
+
+
+def _obstacle(rt: Runtime, case: Case, workflow: Workflow, new: Deployed) -> str | None:
+    return (
+        rebinding.obstacle(workflow, new)
+        or following.obstacle(case, new)
+        or following.unsolved(rt, case, new)
+    )
 
 
 def _refusal(text: str) -> Refused:
@@ -169,93 +177,6 @@ def _said(case: Case, old: Deployed) -> str:
     steps = dict.fromkeys(case.deployed.nodes[row.node].name for row in case.open)
     where = f"停在“{'、'.join(steps)}”" if steps else case.label
     return f"第 {old.version} 版 → 第 {case.deployed.version} 版，{where}。"
-
-
-def _rows(case: Case, new: Deployed) -> str | None:
-    """What stands against taking the open rows along."""
-    for row in case.open:
-        old, node = case.deployed.nodes[row.node], new.nodes.get(row.node)
-        if node is None or not node.human:
-            return f"“{old.name}”正在办理，在新版本中没有了。"
-        if node.kind != old.kind:
-            return f"“{old.name}”正在办理，在新版本中由{_does(old)}改成了{_does(node)}。"
-        if not node.role:
-            return f"“{node.name}”在新版本中不属于任何岗位，没有人能办理。"
-        if row.part == "step" and _differ(old, node, _VOTE):
-            return f"“{old.name}”正在办理，它的会签规则在新版本中有变化。"
-    return None
-
-
-def _does(node: Node) -> str:
-    return "填写" if node.kind == "form" else "审核"
-
-
-def _differ(old: Node, new: Node, names: tuple[str, ...]) -> bool:
-    return any(old.props.get(name) != new.props.get(name) for name in names)
-
-
-def _incidents(rt: Runtime, case: Case, new: Deployed) -> str | None:
-    """A step that failed can only be retried where it still exists."""
-    if not case.incidents:
-        return None
-    known = {name for spec in (new.spec, *new.subspecs.values()) for name in spec.task_specs}
-    query = select(Incident.node, Incident.node_name).where(
-        Incident.instance_id == case.id, Incident.resolved_at.is_(None), Incident.node.is_not(None)
-    )
-    for node, name in rt.session.execute(query):
-        if node not in known:
-            return f"“{name}”有尚未处理的异常，在新版本中没有了，请先处理异常。"
-    return None
-
-
-def _follow(move: Move, row: OpenTask, old: Node) -> None:
-    """An open row becomes a row of the new step; whoever has it keeps it."""
-    case, node = move.case, move.case.deployed.nodes[row.node]
-    values: dict[str, Any] = {"node_name": node.name}
-    if row.part in ("step", "fix"):
-        values["form"] = node.form
-    if row.part in ("step", "vote"):
-        values["batch"] = node.props.get("batch") == "true"
-    if row.part == "step" and (old.role != node.role or _differ(old, node, _PEOPLE)):
-        values |= _whose(move, row, old, node)
-    elif row.part == "fix" and old.role != node.role:
-        values |= {"role": node.role, "domain": case.domain_of(node)}
-    move.rt.session.execute(update(_TASK).where(_TASK.c.id == row.id).values(**values))
-
-
-def _whose(move: Move, row: OpenTask, old: Node, node: Node) -> dict[str, Any]:
-    """A step in somebody's hands stays there unless they lack the new post; one in a pool goes to
-    the pool or the people of the new version."""
-    rt, case = move.rt, move.case
-    post = {"role": node.role, "domain": case.domain_of(node)}
-    if node.kind == "form" or "sign" in node.props:
-        return post
-    if row.assignee is not None:
-        person = rt.directory.find(row.assignee)
-        fits = person is None or person.holds(**post) or not row.role
-        if old.role == node.role or fits:
-            return post if row.role == old.role else {}
-    whose = candidates.choose(rt, case, node, cases.spiff_task(case, row))
-    rt.session.execute(delete(Candidate).where(Candidate.task_id == row.id))
-    if whose.people:
-        candidates.keep(rt, row.id, whose.people)
-    return {
-        "role": whose.role,
-        "domain": whose.domain,
-        "assignee": whose.assignee,
-        "assignee_name": whose.assignee_name,
-        "claimed_at": None,
-    }
-
-
-def _path(case: Case, ahead: tuple[Node, ...]) -> list[str]:
-    """What the request has passed, where it stands, and what is ahead of it now."""
-    nodes, workflow = case.deployed.nodes, case.workflow
-    passed = [task for task in workflow.everything() if task._state == TaskState.COMPLETED]
-    passed.sort(key=lambda task: task.last_state_change)
-    names = [task.task_spec.name for task in (*passed, *rehearsal.open_tasks(workflow))]
-    found = [nodes[name].id for name in names if name in nodes] + [node.id for node in ahead]
-    return list(dict.fromkeys(found))
 
 
 # ── a selection ────────────────────────────────────────────────────────────────────────────────
@@ -364,7 +285,7 @@ def _work(work: jobs.Work) -> dict[str, Any]:
                 cursor = {**asdict(tally), "after": after}
                 work.report(tally.moved + tally.left, total=total, cursor=cursor)
         if len(batch) < BATCH:
-            return asdict(tally)
+            return {"total": tally.moved + tally.left, **asdict(tally)}
 
 
 def _begun(rt: Runtime, query: Select[int, str, int], wanted: dict[str, Any]) -> Tally:

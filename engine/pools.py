@@ -126,7 +126,7 @@ def _ways(owner: Actor, actor: Actor) -> list[tuple[Any, dict[str, Any]]]:
 
 
 def heads(ways: tuple[Way, ...], asked: frozenset[str], rows: int) -> Subquery:
-    """The first so many rows of each way: id, order_at, way (its place)."""
+    """The first so many rows of each way: id, order_at, instance_id, assignee, way (its place)."""
     return union_all(
         *(
             select(_head(place, way, asked).limit(literal_column(str(rows))).subquery())
@@ -145,7 +145,9 @@ def merged(ways: tuple[Way, ...], asked: frozenset[str], rows: int) -> Select[An
 
 
 def _head(place: int, way: Way, asked: frozenset[str]) -> Select[Any]:
-    query = select(TASK.c.id, TASK.c.order_at, literal_column(str(place)).label("way"))
+    way_here: ColumnElement[int] = literal_column(str(place)).label("way")
+    columns = (TASK.c.id, TASK.c.order_at, TASK.c.instance_id, TASK.c.assignee, way_here)
+    query = select(*columns)
     if asked & _OF_CASE:
         query = query.join(CASE, CASE.c.id == TASK.c.instance_id)
     query = query.where(_OPEN, *_reached(place, way), *(ASKED[name] for name in sorted(asked)))

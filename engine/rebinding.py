@@ -20,7 +20,7 @@ from SpiffWorkflow.bpmn.specs.mixins.multiinstance_task import LoopTask
 from SpiffWorkflow.bpmn.specs.mixins.unstructured_join import UnstructuredJoin
 from SpiffWorkflow.util.task import TaskState
 
-from engine import codec
+from engine import codec, edges
 from engine.dialect import Deployed
 from engine.pruning import JOINED
 from engine.scopes import EventHost
@@ -28,7 +28,6 @@ from engine.workflow import Workflow
 
 _TOKEN = TaskState.WAITING | TaskState.READY | TaskState.STARTED
 _PREDICTED = TaskState.FUTURE | TaskState.PREDICTED_MASK
-_SPLIT = ".BoundaryEventSplit"
 _LOOP_FACTS = ("data_input", "data_output", "input_item", "output_item", "cardinality")
 
 
@@ -60,11 +59,11 @@ def obstacle(workflow: Workflow, new: Deployed) -> str | None:
     """Why this request cannot go into that version, in one sentence; None when it can."""
     found: list[_Scope] = []
     for tree in (workflow, *workflow.subprocesses.values()):
-        spec = new.spec if tree is workflow else new.subspecs.get(tree.spec.name)
-        if spec is None:
+        specs = _specs(tree, workflow, new)
+        if specs is None:
             host = workflow.get_task_from_id(tree.parent_task_id)
             return f"“{_name(host.task_spec)}”在新版本中没有了。"
-        found.append(_Scope(tree, tree.spec.task_specs, spec.task_specs))
+        found.append(_Scope(tree, tree.spec.task_specs, specs))
     for scope in found:
         for check in (_elements, _listeners, _joins):
             text = check(scope)
@@ -73,9 +72,17 @@ def obstacle(workflow: Workflow, new: Deployed) -> str | None:
     return None
 
 
+def _specs(tree: Any, workflow: Workflow, new: Deployed) -> Any:
+    """Elements by name of the same process in the other version; None when there is none."""
+    spec = new.spec if tree is workflow else new.subspecs.get(tree.spec.name)
+    return None if spec is None else spec.task_specs
+
+
 def rebind(workflow: Workflow, new: Deployed, script_engine: Any) -> Workflow:
     """The same request on the new version; `obstacle` has found nothing."""
     foreseen = dict(_forget(workflow))
+    for tree in (workflow, *workflow.subprocesses.values()):
+        edges.redraw(tree, _specs(tree, workflow, new))
     bound = codec.loads(codec.dumps(workflow), new.spec, new.subspecs, script_engine)
     for task in list(bound.everything()):
         if task.id in foreseen:
@@ -132,6 +139,8 @@ def _elements(scope: _Scope) -> str | None:
     for task in sorted(scope.taken(), key=lambda task: not task._state & _TOKEN):
         before, is_open = task.task_spec, bool(task._state & _TOKEN)
         after, name = scope.new.get(before.name), _name(before)
+        if after is None and edges.replaceable(task, scope.new):
+            continue
         if is_open and _guards(scope.old, before.name) != _guards(scope.new, before.name):
             return f"正停在“{name}”，它的边界事件在新版本中有增减，不能在等待途中改变。"
         if after is None:
@@ -140,8 +149,6 @@ def _elements(scope: _Scope) -> str | None:
             return f"“{name}”在新版本中换成了另一种元素，不能接着办理。"
         if is_open and _running(before) != _running(after):
             return f"“{name}”正在进行，它的循环或等待的事件在新版本中有变化。"
-        if not is_open and _gained(scope, before.name):
-            return f"已经办过的“{name}”在新版本中加了边界事件，退回时无法接上。"
     return None
 
 
@@ -168,12 +175,8 @@ def _running(spec: Any) -> list[Any]:
 
 def _guards(specs: dict[str, Any], name: str) -> frozenset[str]:
     """Names of the events at the boundary of an activity."""
-    split = specs.get(name + _SPLIT)
+    split = specs.get(name + edges.SPLIT)
     return frozenset(each for each in split._outputs if each != name) if split else frozenset()
-
-
-def _gained(scope: _Scope, name: str) -> bool:
-    return name + _SPLIT in scope.new and name + _SPLIT not in scope.old
 
 
 def _listeners(scope: _Scope) -> str | None:

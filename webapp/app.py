@@ -38,6 +38,7 @@ BLUEPRINTS = (
     "webapp.versions",
     "webapp.standins",
     "webapp.incidents",
+    "webapp.jobpages",
 )
 FORM_ROOM_BYTES = 1024 * 1024  # fields and multipart borders around the largest allowed file
 OWN_HOSTS = ("127.0.0.1", "localhost")  # health checks come by these names

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from engine import definitions, incident_desk
 from engine.permissions import administers
-from webapp import demo
+from webapp import demo, jobpages
 from webapp.runtime import actor, center, counts, me, person, runtime, settings
 from webapp.settings import ROOT
 
@@ -92,7 +92,8 @@ def _keeping() -> list[dict[str, Any]]:
     incidents["count"] = incident_desk.count(runtime(), actor())
     versions = _item("流程版本", "git-compare", url_for("versions.index"), "/versions")
     handover = _item("离职转办", "user-x", url_for("standins.leaving"), "/handover")
-    return [{"name": "流程管理", "items": [incidents, versions, handover]}]
+    jobs = _item("我的任务", "list-check", url_for("jobs.index"), "/jobs")
+    return [{"name": "流程管理", "items": [incidents, versions, handover, jobs]}]
 
 
 def _item(name: str, icon: str, url: str, under: str | None) -> dict[str, Any]:
@@ -155,6 +156,7 @@ def register(app: Flask) -> None:
         rail,
         undo,
         version,
+        jobpages.working,
     ):
         app.jinja_env.globals[function.__name__] = function
     app.jinja_env.trim_blocks = True

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from engine import HallError, definitions, errors, repairing
+from engine import HallError, bulk, definitions, errors, repairing
 from engine import incident_desk as desk
 from engine.database import number_in
 from engine.incident_desk import IncidentDetail, IncidentFilter
@@ -55,7 +55,7 @@ def index() -> ResponseReturnValue:
         services=[("", "全部业务"), *((d.key, d.name) for d in definitions.all_current(rt))],
         kinds=KINDS,
         resolutions=RESOLUTIONS,
-        retries_max=repairing.RETRIES_MAX,
+        at_once_max=bulk.AT_ONCE_MAX,
         next_url=url_for("incidents.index", after=page.next, **here) if page.next else "",
         first_url=url_for("incidents.index", **here) if after else "",
     )
@@ -70,9 +70,11 @@ def page(id: int) -> ResponseReturnValue:
 @bp.post("/incidents/retry")
 @audience("admin")
 def retry_kind() -> ResponseReturnValue:
-    found = repairing.retry_kind(
-        runtime(), actor(), request.form.get("cause", "")[:WORDS_CHARS_MAX]
-    )
+    cause = request.form.get("cause", "")[:WORDS_CHARS_MAX]
+    if len(desk.ids_of_kind(runtime(), actor(), cause, bulk.AT_ONCE_MAX + 1)) > bulk.AT_ONCE_MAX:
+        job = bulk.order_retry(runtime(), actor(), cause)
+        return redirect(url_for("jobs.page", id=job), 303)
+    found = repairing.retry_kind(runtime(), actor(), cause)
     failed = sum(isinstance(outcome, HallError) for _, outcome in found)
     if not found:
         flash("这一类异常已经处理完，没有需要重试的。", "done")

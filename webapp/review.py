@@ -24,7 +24,7 @@ from engine.moves import OPINION_CHARS_MAX
 from engine.rows import PAGE_ROWS_MAX, Count
 from handlers.people import desk as keeping
 from webapp import casepage, materials, opinions, parking
-from webapp.runtime import actor, center, runtime, session, settings
+from webapp.runtime import actor, center, counts, runtime, session, settings
 from webapp.security import audience
 
 bp = Blueprint("review", __name__)
@@ -72,6 +72,7 @@ def desk() -> ResponseReturnValue:
     after = request.args.get("after", "")[:CURSOR_CHARS_MAX] or None
     page = boxes.todo(rt, who, _filter(asked), after=after, limit=settings().limits.page_size)
     facets = boxes.facets(rt, who)
+    counts()["todo"] = facets.all  # the rail shows the same number
     return render_template("review/desk.html", desk=_desk(asked, page, facets))
 
 

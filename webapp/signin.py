@@ -42,6 +42,7 @@ CAPTCHA_FONT_SIZES = (46, 50, 54)
 SIGNIN_LIMIT = "20 per minute; 200 per hour"  # per address; the account itself locks after five
 CAPTCHA_LIMIT = "60 per minute"
 WORKING_DOORS = ("unit", "staff")
+QUIET_ENDPOINTS = ("jobs.status",)  # asked by a page while nobody may be there
 LANDING = {"operator": "home.index", "staff": "review.desk"}
 
 
@@ -49,7 +50,8 @@ LANDING = {"operator": "home.index", "staff": "review.desk"}
 def load(token: str) -> Person | None:
     """Flask-Login's question on every request; also what keeps the session from idling out."""
     store = session()
-    user_id = sign_in.touch(store, token, now(), settings().signin.idle_minutes)
+    quiet = request.endpoint in QUIET_ENDPOINTS
+    user_id = sign_in.touch(store, token, now(), settings().signin.idle_minutes, quiet=quiet)
     if user_id is None:
         return None
     profile = queries.profile(store, user_id)

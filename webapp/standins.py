@@ -14,7 +14,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
-from engine import definitions, handing, holdings, substitutes
+from engine import bulk, definitions, handing, holdings, substitutes
 from engine.calendar import ZONE
 from engine.database import number_in
 from engine.errors import HallError, Problem
@@ -189,6 +189,9 @@ def hand_over() -> ResponseReturnValue:
     if request.form.get("action") != "run":
         return _leaving(typed, preview=holdings.of(rt, actor(), person))
     try:
+        if len(holdings.of(rt, actor(), person)) > bulk.AT_ONCE_MAX:
+            how = {"leaving": person, "to": to, "reason": typed.reason}
+            return redirect(f"/jobs/{bulk.order_handover(rt, actor(), **how)}", 303)
         found = handing.handover(rt, actor(), leaving=person, to=to, reason=typed.reason)
     except HallError as refusal:
         session().rollback()

@@ -200,8 +200,13 @@ def open_session(
     return token
 
 
-def touch(session: Session, token: str, now: datetime, idle_minutes: int) -> str | None:
-    """Whose session this is; None when unknown, ended, idle too long, or its owner disabled."""
+def touch(
+    session: Session, token: str, now: datetime, idle_minutes: int, *, quiet: bool = False
+) -> str | None:
+    """Whose session this is; None when unknown, ended, idle too long, or its owner disabled.
+
+    `quiet`: asked by a page by itself, not by a person; the session idles on.
+    """
     row = session.scalars(
         select(SigninSession).where(SigninSession.token_hash == _digest(token))
     ).one_or_none()
@@ -213,7 +218,7 @@ def touch(session: Session, token: str, now: datetime, idle_minutes: int) -> str
     if dead or not _enabled(session, user_id):
         close_session(session, token, now)
         return None
-    if idle >= min(TOUCH_EVERY, timedelta(minutes=idle_minutes) / 10):
+    if not quiet and idle >= min(TOUCH_EVERY, timedelta(minutes=idle_minutes) / 10):
         with transaction(session):
             session.execute(
                 update(SigninSession)

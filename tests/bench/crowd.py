@@ -178,7 +178,8 @@ class _Filling:
             '单位地址、发薪日 2 项变更', 'unit:' || ({self.operator} % {crowd.units}),
             '凯里市清水江农业发展有限公司', 'B' || ({self.post} % {crowd.branches}),
             'operator:' || {self.operator}, '杨秀兰',
-            case when n % 3 = 0 or n % 100 = 1 then 2 else 1 end, {blob}, {self.filed}, {self.filed},
+            case when n % 3 = 0 or n % 100 = 1 then 2 else 1 end, {blob},
+            {self.filed}, {self.filed},
             {self.due}, case when {ended} then {self.due} end, 0, '', 0 from {numbers}"""
 
     def _task(self, numbers: str, *, node: str, done_by: str) -> str:

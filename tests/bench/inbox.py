@@ -37,11 +37,13 @@ Times = dict[str, dict[str, list[float]]]  # part of a look → hall → µs, on
 
 LOOK: dict[str, Callable[[Runtime, Actor], Any]] = {
     "first page of 待办": inbox.todo,
-    "five counts": lambda rt, who: [inbox.count(rt, who, box) for box in inbox.BOXES],
-    "facets of the desk": inbox.facets,
+    "counts of 4 boxes": lambda rt, who: [inbox.count(rt, who, box) for box in OTHER_BOXES],
+    "待办 and facets counted": inbox.facets,  # the desk shows `facets.all` as its fifth count
 }
+OTHER_BOXES = [box for box in inbox.BOXES if box != "todo"]
 BESIDES: dict[str, Callable[[Runtime, Actor], Any]] = {
     "second page of 待办": lambda rt, who: inbox.todo(rt, who, after=_middle(rt, who)),
+    "count of 待办": lambda rt, who: inbox.count(rt, who, "todo"),
     "overdue only": lambda rt, who: inbox.todo(rt, who, TaskFilter(due="over")),
     "first page of 已办": inbox.done,
     "first page of 我发起的": inbox.started,

@@ -1,11 +1,12 @@
 """Kills a copy of this process with SIGKILL at one moment of a deed.
 
-A moment is the n-th time the database is about to be asked, has answered, or is about to commit.
-The copy is forked, so nothing is imported again; it opens its own connections.
+A moment is the n-th time the database is about to be asked, has answered, is about to commit or has
+committed.  The copy is forked, so nothing is imported again; it opens its own connections.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import traceback
@@ -16,38 +17,62 @@ from sqlalchemy import Engine, create_engine, event
 
 from engine.database import configure
 
-BEFORE_AND_AFTER = ("before_cursor_execute", "after_cursor_execute", "commit")
+PATIENCE_SECONDS = 60  # a copy that waits for a lock of a dead one would wait for ever
 
 
 def killed(url: str, moment: int, deed: Callable[[Engine], Any]) -> bool:
     """Do it in a copy that dies at the moment (from 1); False when it was over before."""
-    child = os.fork()
-    if child == 0:
-        _die_at(url, moment, deed)
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL
-        return True
-    assert os.WEXITSTATUS(status) == 0, "the copy failed: see its traceback above"
-    return False
+
+    def in_there() -> None:
+        made = configure(create_engine(url))
+        die_at(made, moment)
+        deed(made)
+
+    return in_a_copy(in_there) == -signal.SIGKILL
 
 
-def _die_at(url: str, moment: int, deed: Callable[[Engine], Any]) -> None:
-    """Never returns: whatever pytest would do at its end is not the copy's business."""
+def in_a_copy(deed: Callable[[], Any]) -> int:
+    """Do it in a fork of this process: 0, or minus the signal that ended it.  What it raises fails
+    the test."""
+    pid = copy_at_work(deed)
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    assert code in (0, -signal.SIGKILL), f"the copy ended with {code}: see its traceback above"
+    return code
+
+
+def copy_at_work(deed: Callable[[], Any]) -> int:
+    """Begin it in a fork of this process, whose id is returned; it exits with 1 if it raises."""
+    pid = os.fork()
+    if pid:
+        return pid
     code = 1
     try:
-        engine, seen = configure(create_engine(url)), [0]
-
-        def tick(*_: Any) -> None:
-            seen[0] += 1
-            if seen[0] == moment:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        for name in BEFORE_AND_AFTER:
-            event.listen(engine, name, tick)
-        deed(engine)
+        gc.disable()  # it would touch, and so copy, all memory
+        signal.alarm(PATIENCE_SECONDS)
+        deed()
         code = 0
     except BaseException:
         traceback.print_exc()
     finally:
-        os._exit(code)
+        os._exit(code)  # whatever pytest would do at its end is not the copy's business
+
+
+def die_at(engine: Engine, moment: int) -> None:
+    """This process dies at the moment, counted over all connections of this engine."""
+    seen, commit = 0, engine.dialect.do_commit
+
+    def tick(*_: Any) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def do_commit(connection: Any) -> None:
+        tick()
+        commit(connection)
+        tick()
+
+    event.listen(engine, "before_cursor_execute", tick)
+    event.listen(engine, "after_cursor_execute", tick)
+    engine.dialect.do_commit = do_commit  # type: ignore[method-assign]

@@ -15,7 +15,7 @@ def redrawn(content: bytes, chance: Random, edits: int) -> bytes:
     """The same file after so many edits; each puts a step into a flow or takes one out of it."""
     root = etree.fromstring(content)
     for number in range(edits):
-        edit = chance.choice((_put_in, _put_in, _take_out))
+        edit = chance.choice((_put_in, _put_in, _take_out, _put_to_edge, _take_from_edge))
         edit(root, chance, number)
     return etree.tostring(root)
 
@@ -64,6 +64,38 @@ def _take_out(root: etree._Element, chance: Random, _number: int) -> None:
             ref.getparent().remove(ref)
     after.getparent().remove(after)
     node.getparent().remove(node)
+
+
+def _put_to_edge(root: etree._Element, chance: Random, number: int) -> None:
+    """A deadline at a step."""
+    steps = [each for each in root.iter(f"{{{BPMN}}}userTask") if each.get("id") != "fill"]
+    if not steps:
+        return
+    step = chance.choice(steps)
+    event = etree.SubElement(step.getparent(), f"{{{BPMN}}}boundaryEvent", id=f"late{number}")
+    event.set("attachedToRef", step.get("id"))
+    event.set("cancelActivity", chance.choice(("true", "false")))
+    timer = etree.SubElement(event, f"{{{BPMN}}}timerEventDefinition", id=f"late{number}t")
+    etree.SubElement(timer, f"{{{BPMN}}}timeDuration").text = "'PT30H'"
+    etree.SubElement(step.getparent(), f"{{{BPMN}}}endEvent", id=f"late{number}e")
+    _flow(step.getparent(), f"late{number}", f"late{number}e")
+
+
+def _take_from_edge(root: etree._Element, chance: Random, _number: int) -> None:
+    """An event at the edge of a step, with a way that leads to an end at once."""
+    found = list(root.iter(f"{{{BPMN}}}boundaryEvent"))
+    if not found:
+        return
+    event = chance.choice(found)
+    scope = event.getparent()
+    after = [f for f in scope.iterfind(f"{{{BPMN}}}sequenceFlow")]
+    after = [f for f in after if f.get("sourceRef") == event.get("id")]
+    into = [f for f in scope.iterfind(f"{{{BPMN}}}sequenceFlow") if f not in after]
+    targets = {f.get("targetRef") for f in after} - {f.get("targetRef") for f in into}
+    ends = [e for e in scope.iterfind(f"{{{BPMN}}}endEvent") if e.get("id") in targets]
+    if len(ends) == len(after) == 1:
+        for each in (*after, *ends, event):
+            scope.remove(each)
 
 
 def _work(root: etree._Element, node: etree._Element) -> None:

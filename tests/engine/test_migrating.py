@@ -106,8 +106,10 @@ def between(empty_hall: Hall) -> Callable[..., Moved]:
     return make
 
 
+LATE = timer("late", "a", timeDuration="'PT5H'") + end("gone") + flows("late", "gone")
 ONE = straight("a=初审")
 TWO = straight("a=初核", "b=复核", roles={"b": SECOND})
+LATE_TWO = straight("a=初核", "b=复核", roles={"b": SECOND}, parts=LATE)
 approve: Callable[[Hall, str], Any] = lambda hall, no: hall.approve(no, REVIEWER)  # noqa: E731
 claim: Callable[[Hall, str], Any] = lambda hall, no: engine.claim(  # noqa: E731
     hall.rt, REVIEWER, hall.task(no)
@@ -300,6 +302,37 @@ def test_a_failed_step_can_be_retried_on_the_new_version(between: Any) -> None:
     assert hall.case(no).status == "completed"
 
 
+def test_a_deadline_drawn_to_a_passed_step_counts_after_a_return(between: Any) -> None:
+    moved = between(TWO, LATE_TWO, approve)
+    hall, no = moved.hall, moved.no
+    assert moved.go().ok
+    assert hall.case(no).next_timer_at is None
+    hall.send_back(no, SECONDER, "a")
+    assert hall.case(no).next_timer_at == hall.clock() + timedelta(hours=5)
+    hall.approve(no, REVIEWER)
+    assert hall.case(no).next_timer_at is None
+    assert hall.approve(no, SECONDER).status == "completed"
+
+
+def test_a_deadline_taken_from_a_passed_step_is_gone_after_a_return(between: Any) -> None:
+    moved = between(LATE_TWO, TWO, approve)
+    hall, no = moved.hall, moved.no
+    assert moved.go().ok
+    hall.send_back(no, SECONDER, "a")
+    assert hall.case(no).next_timer_at is None
+    hall.approve(no, REVIEWER)
+    assert hall.approve(no, SECONDER).status == "completed"
+
+
+def test_a_deadline_that_has_rung_cannot_be_taken_away(between: Any) -> None:
+    def late(hall: Hall, no: str) -> None:
+        hall.clock.advance(hours=6)
+        assert engine.timers.fire(hall.rt, hall.case(no).id)
+
+    moved = between(LATE_TWO, TWO, late, approve)
+    assert moved.go().text == "“late”已经办过，在新版本中没有了。"
+
+
 # ── whose it is then ───────────────────────────────────────────────────────────────────────────
 
 
@@ -335,8 +368,6 @@ def test_a_step_in_the_pool_goes_to_the_people_the_new_version_names(between: An
 
 
 # ── or not at all ──────────────────────────────────────────────────────────────────────────────
-
-LATE = timer("late", "a", timeDuration="'PT5H'") + end("gone") + flows("late", "gone")
 
 
 def joined(*, behind: bool) -> bytes:
@@ -491,7 +522,7 @@ def test_a_job_moves_all_it_can_and_lists_the_others(many: Any, monkeypatch: Any
         found.append(job_desk.view(hall.rt, KEEPER, each))
         assert (found[-1].status, found[-1].done, found[-1].total) == ("done", 6, 6)
     left = [[nos[2], "“复核”正在办理，在新版本中没有了。"]]
-    assert found[0].result == {"dry_run": True, "moved": 5, "left": 1, "rows": left}
+    assert found[0].result == {"total": 6, "dry_run": True, "moved": 5, "left": 1, "rows": left}
     assert found[1].result == found[0].result | {"dry_run": False}
     assert [v.running for v in versions.of(hall.rt, "line")] == [5, 1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -131,11 +132,15 @@ def test_the_applicant_cannot_approve_by_hand(
 
 
 def test_an_opinion_is_shown_as_text(operator: FlaskClient, reviewer: FlaskClient, no: str) -> None:
-    opinion = "<script>alert(1)</script>缺页"
-    decide(reviewer, no, "return", opinion=opinion, **seen_by(reviewer, no))
+    opinion = "<script>alert(1)</script><!-- </SCRIPT ><SCRIPT>缺页"
+    decide(reviewer, no, "approve", opinion=opinion, **seen_by(reviewer, no))
     page = operator.get(f"/requests/{no}").text
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page
+    facts = re.search(r'id="diagram-facts">(.*?)</script>', page, re.S)
+    assert facts
+    tip = json.loads(facts[1])["tips"]["review1"][-1]
+    assert tip == f"意见：{opinion}", "the diagram's data is whole, and ends where it should"
 
 
 def test_returned_corrected_and_submitted_again(

@@ -97,6 +97,12 @@ PLACES: dict[str, list[Place]] = {
     "review.desk": [Place("/review", STAFF)],
     "review.preview": [Place("/review/{task}/preview", (IN, 403, 403, 200, 404))],
     "review.claim": [Place("/review/claim", (IN, 403, 403, MOVED, MOVED), "POST")],
+    # nobody here has ordered a job; whoever has is told about in test_jobs_pages.py
+    "jobs.index": [Place("/jobs", SIGNED)],
+    "jobs.page": [Place("/jobs/1", (IN, 404, 404, 404, 404))],
+    "jobs.status": [Place("/jobs/1.json", (IN, 404, 404, 404, 404))],
+    "jobs.cancel": [Place("/jobs/1/cancel", (IN, 404, 404, 404, 404), "POST")],
+    "jobs.retry": [Place("/jobs/1/retry", (IN, 404, 404, 404, 404), "POST")],
     # nobody here is a 流程管理员; what one of them gets is told in test_incidents.py
     "incidents.index": [Place("/incidents", NO_ADMINS)],
     "incidents.page": [Place("/incidents/1", NO_ADMINS)],

@@ -53,7 +53,7 @@ def test_a_name_may_be_typed_where_there_is_no_script(hall: Hall, reviewer: Flas
     assert post(reviewer, "/standins", typed).status_code == 303
     unclear = post(reviewer, "/standins", typed | {"find": "审核"})
     assert unclear.status_code == 422
-    assert "请在下面选定" in unclear.text
+    assert "位符合“审核”" in unclear.text
 
 
 def test_what_is_missing_is_said_beside_its_field(hall: Hall, reviewer: FlaskClient) -> None:
