@@ -7,13 +7,13 @@ be compared without forgiving anything.
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
+from itertools import count, zip_longest
 from typing import Any
 
 from sqlalchemy import text
@@ -21,11 +21,11 @@ from sqlalchemy import text
 from engine import audit, workflow
 from engine.errors import HallError
 from tests.engine.hall import TABLES, Hall
-from tests.engine.killing import die_at, in_a_copy
+from tests.engine.killing import COMMIT, at_every_moment, die_at, in_a_copy
 
 Deed = Callable[[], Any]
 Picture = dict[str, list[Any]]
-MOMENTS_MAX = 2_000  # a verb of ours makes some ten to fifty statements
+MOMENTS_MAX = 2_000  # what a pipe holds for sure; a verb makes some ten to fifty statements
 _LAST_NUMBERS = text(
     "select sequencename, last_value from pg_sequences where schemaname = current_schema()"
 )
@@ -69,7 +69,7 @@ class Trials(list[Trial]):
 def foresee() -> None:
     """Chance and time go on from the same point in every copy of this process; it has one deed to
     do and needs neither back."""
-    luck, ticks = itertools.count(1), itertools.count(1_784_000_000)
+    luck, ticks = count(1), count(1_784_000_000)
     os.urandom = lambda size: next(luck).to_bytes(size, "big")
     time.time = workflow.time = lambda: float(next(ticks))
 
@@ -86,61 +86,78 @@ class Ordeal:
 
     def survive(self) -> int:
         """Kill it everywhere; how often it was killed."""
-        assert self.do() == 0
+        moments = self.course()
         after = self.hall.picture()
         assert after != self.before, "nothing happens at all"
         self.restore()
-        assert self.hall.picture() == self.before
-        stages, turns = [self.before], []
-        for moment in itertools.count(1):
-            assert moment < MOMENTS_MAX
-            if self.do(moment) == 0:
-                break
+        stages = [self.before]
+        for moment, kind in enumerate(moments, 1):
+            assert self.do(moment) == -signal.SIGKILL
             left = self.hall.picture()
             if left != stages[-1]:
-                self.check_history()
+                assert kind == COMMIT, self.differences(stages[-1], left)
                 stages.append(left)
-                turns.append(moment)
+                self.check_history()
+            if COMMIT in moments[moment - 1 : moment + 1]:
+                left = self.again(left, after)
             self.restore(left)
-        assert stages[-1] == after, "killed behind its last commit, it has not happened"
-        assert len(stages) == self.trial.commits + 1, self.differences(stages)
-        self.restore(self.hall.picture())
-        for last in [each - 1 for each in turns] + [moment - 1]:
-            self.again(last, after)
-        return moment - 1
+        assert stages[-1] == after, self.differences(stages[-1], after)
+        assert len(stages) == self.trial.commits + 1
+        return len(moments)
 
-    def do(self, moment: int | None = None, **how: Any) -> int:
-        """In a copy, which dies at the moment; 0 when it came to its end."""
+    def course(self) -> str:
+        """Do it undisturbed: the moments it comes through."""
+        reading, writing = os.pipe()
+
+        def in_there() -> None:
+            seen: list[str] = []
+            self._in_a_copy(seen.append)
+            os.write(writing, "".join(seen).encode())
+
         self.let_go()
-        return in_a_copy(lambda: self._in_a_copy(moment, **how))
+        assert in_a_copy(in_there) == 0
+        moments = os.read(reading, MOMENTS_MAX).decode()
+        os.close(reading)
+        os.close(writing)
+        return moments
 
-    def again(self, moment: int, after: Picture) -> None:
-        """Killed at the last moment of a stage, with its locks still held; then done again."""
-        assert self.do(moment) == -signal.SIGKILL
-        left = self.hall.picture()
+    def do(self, moment: int) -> int:
+        """In a copy, which dies at the moment."""
+
+        def in_there() -> None:
+            die_at(self.hall.database, moment)
+            self._in_a_copy()
+
+        self.let_go()
+        return in_a_copy(in_there)
+
+    def again(self, left: Picture, after: Picture) -> Picture:
+        """Do it once more, while the dead one's connection may still hold its locks."""
         over = left == after
         if over and self.trial.repeats:
-            return self.restore(left)
-        self.rewind(left)
-        refusable = over or self.trial.commits > 1
-        assert self.do(later=self.trial.later, refusable=refusable) == 0
-        found = self.hall.picture()
-        assert self.forgiven(found) == self.forgiven(after), f"done again after moment {moment}"
-        self.check_history()
-        return self.restore(found)
+            return left
 
-    def _in_a_copy(
-        self, moment: int | None = None, *, later: float = 0, refusable: bool = False
-    ) -> None:
-        database = self.hall.database
-        database.dispose(close=False)  # its connections are the parent's
+        def in_there() -> None:
+            self.hall.clock.advance(seconds=self.trial.later)
+            with suppress(HallError) if left != self.before else nullcontext():
+                self._in_a_copy()
+
+        self.rewind(left)
+        self.let_go()
+        assert in_a_copy(in_there) == 0
+        found = self.hall.picture()
+        wanted, got = self.forgiven(after), self.forgiven(found)
+        assert got == wanted, self.differences(wanted, got)
+        if found != after:
+            self.check_history()
+        return found
+
+    def _in_a_copy(self, tick: Callable[[str], None] | None = None) -> None:
+        self.hall.database.dispose(close=False)  # its connections are the parent's
         foresee()
-        if moment is not None:
-            die_at(database, moment)
-        if later:
-            self.hall.clock.advance(seconds=later)
-        with suppress(HallError) if refusable else suppress():
-            self.deed()
+        if tick is not None:
+            at_every_moment(self.hall.database, tick)
+        self.deed()
 
     # ── the database ───────────────────────────────────────────────────────────────────────────
 
@@ -166,7 +183,9 @@ class Ordeal:
         """The next ids are those that follow on this picture: a sequence goes on counting in a
         transaction that is rolled back."""
         if self.numbers:
-            last = {name: max((row[0] for row in rows), default=0) for name, rows in picture.items()}
+            last = {
+                name: max((row[0] for row in rows), default=0) for name, rows in picture.items()
+            }
             numbers = {name: max(last[name], before) for name, before in self.numbers.items()}
             said = [
                 {"name": f"{name}_id_seq", "value": number or 1, "called": number > 0}
@@ -180,7 +199,9 @@ class Ordeal:
         if self.hall.database.dialect.name == "sqlite":
             return {}
         with self.hall.database.connect() as connection:
-            last = {name.removesuffix("_id_seq"): n for name, n in connection.execute(_LAST_NUMBERS)}
+            last = {
+                name.removesuffix("_id_seq"): n for name, n in connection.execute(_LAST_NUMBERS)
+            }
         return {table.name: last[table.name] or 0 for table in TABLES if table.name in last}
 
     # ── what is compared ───────────────────────────────────────────────────────────────────────
@@ -199,12 +220,13 @@ class Ordeal:
             for name, rows in picture.items()
         }
 
-    def differences(self, stages: list[Picture]) -> list[list[str]]:
-        """For the reader of a failed test: which tables changed from stage to stage."""
-        return [
-            [name for name in new if new[name] != old[name]]
-            for old, new in itertools.pairwise(stages)
-        ]
+    def differences(self, old: Any, new: Any) -> str:
+        """For the reader of a failed test."""
+        found = []
+        for name in old:
+            rows = zip_longest(old[name], new[name])
+            found += [f"{name}: {a!r}\n    {b!r}" for a, b in rows if a != b]
+        return "\n".join(found)
 
 
 def survives(hall: Hall, trial: Trial) -> None:

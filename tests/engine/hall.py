@@ -226,8 +226,7 @@ class Hall:
         """Everything the engine's tables hold, to compare before with after."""
         with self.database.connect() as connection:
             return {
-                t.name: list(connection.execute(select(t).order_by(*t.primary_key)))
-                for t in TABLES
+                t.name: list(connection.execute(select(t).order_by(*t.primary_key))) for t in TABLES
             }
 
     def together(self, *deeds: Callable[[Runtime], Any]) -> list[Any]:

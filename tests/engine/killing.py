@@ -1,7 +1,9 @@
 """Kills a copy of this process with SIGKILL at one moment of a deed.
 
-A moment is the n-th time the database is about to be asked, has answered, is about to commit or has
-committed.  The copy is forked, so nothing is imported again; it opens its own connections.
+A moment is the n-th time the database has answered or has committed.  Between one answer and the
+next question the process does nothing that anybody else can see: the end of one statement and the
+beginning of the next are the same moment.  The copy is forked, so nothing is imported again; it
+opens its own connections.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from sqlalchemy import Engine, create_engine, event
 from engine.database import configure
 
 PATIENCE_SECONDS = 60  # a copy that waits for a lock of a dead one would wait for ever
+STATEMENT, COMMIT = "s", "c"
 
 
 def killed(url: str, moment: int, deed: Callable[[Engine], Any]) -> bool:
@@ -34,8 +37,7 @@ def killed(url: str, moment: int, deed: Callable[[Engine], Any]) -> bool:
 def in_a_copy(deed: Callable[[], Any]) -> int:
     """Do it in a fork of this process: 0, or minus the signal that ended it.  What it raises fails
     the test."""
-    pid = copy_at_work(deed)
-    _, status = os.waitpid(pid, 0)
+    _, status = os.waitpid(copy_at_work(deed), 0)
     code = os.waitstatus_to_exitcode(status)
     assert code in (0, -signal.SIGKILL), f"the copy ended with {code}: see its traceback above"
     return code
@@ -60,19 +62,24 @@ def copy_at_work(deed: Callable[[], Any]) -> int:
 
 def die_at(engine: Engine, moment: int) -> None:
     """This process dies at the moment, counted over all connections of this engine."""
-    seen, commit = 0, engine.dialect.do_commit
+    seen = 0
 
-    def tick(*_: Any) -> None:
+    def tick(_: str) -> None:
         nonlocal seen
         seen += 1
         if seen == moment:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def do_commit(connection: Any) -> None:
-        tick()
-        commit(connection)
-        tick()
+    at_every_moment(engine, tick)
 
-    event.listen(engine, "before_cursor_execute", tick)
-    event.listen(engine, "after_cursor_execute", tick)
+
+def at_every_moment(engine: Engine, tick: Callable[[str], None]) -> None:
+    """Call it with STATEMENT or COMMIT behind each."""
+    commit = engine.dialect.do_commit
+
+    def do_commit(connection: Any) -> None:
+        commit(connection)
+        tick(COMMIT)
+
     engine.dialect.do_commit = do_commit  # type: ignore[method-assign]
+    event.listen(engine, "after_cursor_execute", lambda *_: tick(STATEMENT))
