@@ -10,6 +10,7 @@ import click
 from engine import audit
 from engine.audit import Report
 from webapp import settings as configuration
+from webapp.settings import Settings
 
 FAULTS_SHOWN = 50
 
@@ -69,6 +70,18 @@ def export(target: Path) -> None:
             out.write(line)
             rows += 1
     click.echo(f"已导出 {rows} 条办理记录到 {target}")
+
+
+def adopt(settings: Settings) -> None:
+    """Seal a history that was written before this version knew seals."""
+    from webapp.jobs import workshop
+
+    shop = workshop(settings)
+    with shop.sessions() as session:
+        rows = audit.adopt(shop.runtime(session))
+    shop.engine.dispose()
+    if rows:
+        click.echo(f"  · 已为 {rows} 条原有办理记录加上封印")
 
 
 def _tell(report: Report) -> None:

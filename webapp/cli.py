@@ -217,6 +217,7 @@ def migrate_database(settings: Settings) -> None:
 
     _make_data_folder(settings)
     tables.upgrade(settings.database_url)
+    auditing.adopt(settings)
 
 
 @hall.command()

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 
 import engine
 from deploy.servers import die_with_parent, free_port
-from engine import Actor, Runtime
+from engine import Actor, Runtime, definitions
 from forms.units import UnitInfoChange
 from handlers import demo as demonstration
 from handlers.people import queries, sign_in
@@ -111,6 +111,20 @@ class LiveHall:
             demonstration.load(session, self.shop.center, now=datetime.now(UTC))
             session.commit()
             assert list(rooms.deploy_diagrams(self.shop.runtime(session), self.settings))
+
+    def redraw(self, *edits: tuple[str, str], node: str = "", **props: str) -> int:
+        """Deploy a new version of the service: texts replaced, properties on one step; its id."""
+        with self.runtime() as rt:
+            current = definitions.current(rt, SERVICE)
+            assert current is not None
+            files = dict(current.files)
+            if node:
+                files = with_properties(files, node, **props)
+            for old, new in edits:
+                assert any(old.encode() in text for text in files.values()), old
+                files = {name: text.replace(old.encode(), new.encode())
+                         for name, text in files.items()}  # fmt: skip
+            return int(engine.deploy(rt, SERVICE, files).id)
 
     # ── its people ────────────────────────────────────────────────────────────────────────────
     @contextmanager

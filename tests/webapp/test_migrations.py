@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import MetaData, create_engine, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
+from engine import audit
+from engine.calendar import Weekdays
 from engine.database import configure
+from engine.models import NEVER, Task
+from engine.runtime import Runtime
 from webapp.migrations import tables
 
 
@@ -29,3 +39,82 @@ def test_upgrading_twice_changes_nothing(empty_database_url: str) -> None:
         heads = MigrationContext.configure(connection).get_current_heads()
     engine.dispose()
     assert len(heads) == 1
+
+
+FIRST_TABLES = "88ace24672c1"
+MORNING = datetime(2026, 7, 15, 1, 30, tzinfo=UTC)
+
+
+def _filed_with_the_first_version(url: str) -> None:
+    """One request at its review, as the first version of the hall has written it."""
+    engine = configure(create_engine(url))
+    old = MetaData()
+    with engine.begin() as connection:
+        old.reflect(connection, only=["hall_definition", "hall_instance", "hall_task"])
+        old.reflect(connection, only=["hall_history"])
+        at = MORNING.replace(tzinfo=None) if engine.dialect.name == "sqlite" else MORNING
+        common = {"id": 1, "key": "k", "name": "单位信息变更"}
+        made = {"version": 1, "sha256": "", "files": "{}", "deployed_at": at, "deployed_by": ""}
+        request = {
+            **common,
+            **{"no": "QDN-1", "definition_id": 1, "status": "running", "label": "初审中"},
+            **{"path": "[]", "progress": "dc", "deciders": "{}", "summary": "", "scope": "unit:1"},
+            **{"scope_name": "", "branch": "QDN01", "starter_id": "operator:1"},
+            **{"starter_name": "杨秀兰", "revision": 2, "state": b"", "started_at": at},
+            **{"updated_at": at, "timer_failures": 0},
+        }
+        step = {
+            **{"instance_id": 1, "visit": 1, "node_name": "", "role": "", "domain": ""},
+            **{"created_at": at, "completed_at": None, "due_at": None},
+        }
+        row = {
+            **{"instance_id": 1, "at": at, "actor_id": "operator:1", "actor_name": "杨秀兰"},
+            **{"actor_title": "", "verb": "start", "detail": '{"definition": 1}'},
+        }
+        json = {"files": {}, "path": [], "deciders": {}, "detail": {"definition": 1}}
+        for table, values in (
+            ("hall_definition", common | made),
+            ("hall_instance", request),
+            (
+                "hall_task",
+                step
+                | {"id": 1, "spiff_id": "a", "node": "fill", "kind": "form"}
+                | {"status": "done", "completed_at": at},
+            ),
+            (
+                "hall_task",
+                step
+                | {"id": 2, "spiff_id": "b", "node": "review", "kind": "review"}
+                | {"status": "open", "due_at": at},
+            ),
+            ("hall_history", row | {"id": 1, "seq": 1}),
+            ("hall_history", row | {"id": 2, "seq": 2, "verb": "claim"}),
+        ):
+            fitting = {name: json.get(name, value) for name, value in values.items()}
+            connection.execute(old.tables[table].insert().values(fitting))
+    engine.dispose()
+
+
+def test_requests_of_the_first_version_are_brought_over_and_sealed(
+    empty_database_url: str,
+) -> None:
+    command.upgrade(tables.config(empty_database_url), FIRST_TABLES)
+    _filed_with_the_first_version(empty_database_url)
+    tables.upgrade(empty_database_url)
+    engine = configure(create_engine(empty_database_url))
+    with Session(engine) as session:
+        rt = Runtime(session, lambda: MORNING + timedelta(days=1), Weekdays(), secret=b"key")
+        assert not audit.verify(rt).clean
+        session.rollback()
+        assert audit.adopt(rt) == 2
+        assert audit.verify(rt).clean
+        session.rollback()
+        assert audit.adopt(rt) == 0
+        done, waiting = session.scalars(select(Task).order_by(Task.id))
+        assert (done.key, done.starter_id, done.part) == ("k", "operator:1", "step")
+        assert done.order_at == NEVER
+        assert waiting.order_at == waiting.due_at == MORNING
+        waiting.status = "nonsense"
+        with pytest.raises(IntegrityError):
+            session.flush()
+    engine.dispose()
