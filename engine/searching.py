@@ -27,7 +27,7 @@ from engine.rows import REQUEST_COLUMNS, RequestRow, page_size, request_row
 from engine.runtime import ANYWHERE, Actor, Runtime
 
 WORDS_CHARS_MAX = 60
-SEARCHED_MAX = 10_000  # newest requests of a person, a unit, a branch: some ten milliseconds each
+SEARCHED_MAX = 5_000  # newest requests of a person, a unit, a branch: some ten milliseconds each
 WHOLE_NUMBER = re.compile(r"\w+-\d{8}-\d{6,}")  # as `starting` writes them
 _CASE = cast(Table, Instance.__table__)
 _ESCAPE = "/"

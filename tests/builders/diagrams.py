@@ -244,6 +244,15 @@ def two_branches(key: str = "branches", **final: object) -> bytes:
     )
 
 
+def annotated(diagram: bytes, node: str, **props: object) -> bytes:
+    """A drawn diagram with these properties on one of its user tasks that had none."""
+    head, opening, rest = diagram.decode().partition(f'<bpmn:userTask id="{node}"')
+    assert opening, f"{node} is no user task of this diagram"
+    opened, _, after = rest.partition(">")
+    added = _properties(props).replace("extensionElements", "bpmn:extensionElements")
+    return f"{head}{opening}{opened}>{added}{after}".encode()
+
+
 def _properties(props: dict[str, object]) -> str:
     """None takes a property away that a builder gives."""
     props = {key: value for key, value in props.items() if value is not None}

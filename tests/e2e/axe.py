@@ -1,15 +1,21 @@
-"""axe-core on a page as it stands: every rule, also the ones that are only good practice."""
+"""axe-core on a page as it stands: every rule, also the ones that are only good practice.
+
+`look` does it on a desk and on a phone, and keeps both pictures when HALL_PICTURES names a folder.
+"""
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import Any
 
 from playwright.sync_api import Page
 
+from tests.e2e.visitors import NARROW, WIDE, no_sideways_scroll
 from webapp.settings import ROOT
 
 AXE = ROOT / "webapp" / "assets" / "node_modules" / "axe-core" / "axe.min.js"
+PICTURES = os.environ.get("HALL_PICTURES", "")  # a folder: keep a screenshot of everything seen
 
 
 @cache
@@ -33,3 +39,19 @@ def violations(page: Page) -> list[str]:
         where = "; ".join(str(node["html"])[:160] for node in rule["nodes"][:4])
         lines.append(f"{rule['id']} ({rule['impact']}) ×{len(rule['nodes'])}: {where}")
     return lines
+
+
+def look(page: Page, name: str) -> None:
+    """At both widths axe finds nothing and nothing scrolls sideways; the width stays as it was."""
+    usual, problems = page.viewport_size, []
+    if page.locator(".h-diagram").count():
+        page.locator("html[data-diagram=ready]").wait_for()
+    for size in (WIDE, NARROW):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        if PICTURES:
+            page.wait_for_timeout(200)
+            page.screenshot(path=f"{PICTURES}/{name}-{size['width']}.png", full_page=True)
+        problems += [f"{size['width']} px: {line}" for line in violations(page)]
+        no_sideways_scroll(page)
+    page.set_viewport_size(usual)  # type: ignore[arg-type]
+    assert not problems, "\n".join([name, *problems])

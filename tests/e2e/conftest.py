@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 
 from tests.builders import files
 from tests.e2e.live import LiveHall
-from tests.e2e.visitors import Visitors
+from tests.e2e.visitors import Team, Visitors
 from tests.servers import Databases
 
 
@@ -41,6 +41,24 @@ def open_hall(databases: Databases, tmp_path_factory: pytest.TempPathFactory) ->
         hall.stop()
     for name, hall in running.items():
         assert "Traceback" not in hall.log(), f"{name}: {hall.log()[-4000:]}"
+
+
+@pytest.fixture(scope="module")
+def own_hall(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveHall]:
+    """黔东南 for one module alone: it may draw the service anew, and its desks are empty."""
+    hall = LiveHall(tmp_path_factory.mktemp("own-hall"), databases.sqlite(), "qiandongnan").start()
+    yield hall
+    hall.stop()
+    assert "Traceback" not in hall.log(), hall.log()[-4000:]
+
+
+@pytest.fixture(scope="module")
+def team(own_hall: LiveHall, chromium: Browser) -> Iterator[Team]:
+    """The people of the module's own hall, each signed in once."""
+    people = Visitors(chromium)
+    yield Team(people, own_hall)
+    people.close()
+    assert not people.verdict(), people.verdict()
 
 
 @pytest.fixture

@@ -26,12 +26,14 @@ from sqlalchemy.orm import Session
 
 import engine
 from deploy.servers import die_with_parent, free_port
-from engine import Actor, Runtime, definitions
+from engine import Actor, Runtime
+from engine.lint import service_files
 from forms.units import UnitInfoChange
 from handlers import demo as demonstration
 from handlers.people import queries, sign_in
 from handlers.people.models import Operator, SigninSession, Staff
 from handlers.units.models import Unit
+from tests.builders import diagrams
 from webapp import jobs, parking, rooms
 from webapp.settings import ROOT, Settings, load
 
@@ -112,19 +114,17 @@ class LiveHall:
             session.commit()
             assert list(rooms.deploy_diagrams(self.shop.runtime(session), self.settings))
 
-    def redraw(self, *edits: tuple[str, str], node: str = "", **props: str) -> int:
-        """Deploy a new version of the service: texts replaced, properties on one step; its id."""
+    def redraw(self, *edits: tuple[str, str], node: str = "review1", **props: str) -> int:
+        """Deploy a new version of the drawn service: texts replaced, properties on one step."""
+        center = self.settings.center
+        files = next(f for key, _, f in service_files(ROOT / "bpmn", center) if key == SERVICE)
+        name = f"{SERVICE}.bpmn"
+        drawn = diagrams.annotated(files[name], node, **props) if props else files[name]
+        for old, new in edits:
+            assert old.encode() in drawn, f"{old} is not in the diagram"
+            drawn = drawn.replace(old.encode(), new.encode())
         with self.runtime() as rt:
-            current = definitions.current(rt, SERVICE)
-            assert current is not None
-            files = dict(current.files)
-            if node:
-                files = with_properties(files, node, **props)
-            for old, new in edits:
-                assert any(old.encode() in text for text in files.values()), old
-                files = {name: text.replace(old.encode(), new.encode())
-                         for name, text in files.items()}  # fmt: skip
-            return int(engine.deploy(rt, SERVICE, files).id)
+            return engine.deploy(rt, SERVICE, files | {name: drawn}).id
 
     # ── its people ────────────────────────────────────────────────────────────────────────────
     @contextmanager
@@ -211,6 +211,14 @@ class LiveHall:
             else:
                 target = engine.view(rt, who, no).targets[0]
                 engine.return_to(rt, who, task.id, node=target.node, opinion=opinion)
+
+    def claim(self, login: str, no: str) -> None:
+        """领取, behind the pages."""
+        who = self.actor(login)
+        with self.runtime() as rt:
+            task = engine.view(rt, who, no).task
+            assert task is not None, f"{login} has nothing to do on {no}"
+            engine.claim(rt, who, task.id)
 
     def complete(self, login: str, reviewers: tuple[str, str], **changed: str) -> str:
         no = self.file(login, **changed)

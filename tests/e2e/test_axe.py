@@ -5,7 +5,6 @@ Each state is looked at on a desk (1440 px) and on a phone (390 px), under the p
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +12,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.axe import violations
+from tests.e2e.axe import look, violations
 from tests.e2e.live import LiveHall, unit_login
-from tests.e2e.visitors import NARROW, WIDE, Visitors, field, no_sideways_scroll
+from tests.e2e.visitors import NARROW, Visitors, field
 
 # 镇远管理部 and its four units, one for each way a request can stand; 天柱 for filled-in forms.
 RUNNING, RETURNED, DONE, REFUSED = (unit_login(line) for line in range(16, 20))
 FILLING, EMPTY = unit_login(20), unit_login(21)
 REVIEWER, SECOND, CHIEF = "qdn008", "qdn009", "qdn012"
 NOBODY = ""
-PICTURES = os.environ.get("HALL_PICTURES", "")  # a folder: keep a screenshot of everything seen
 
 
 @dataclass(frozen=True)
@@ -260,17 +258,7 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(
     login, arrive = STATES[name]
     page = visitors.signed_in(scene.hall, login) if login else visitors.anybody(scene.hall)
     arrive(page, scene)
-    if page.locator(".h-diagram").count():
-        page.locator("html[data-diagram=ready]").wait_for()
-    problems = []
-    for size in (WIDE, NARROW):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        if PICTURES:
-            page.wait_for_timeout(200)
-            page.screenshot(path=f"{PICTURES}/{name}-{size['width']}.png", full_page=True)
-        problems += [f"{size['width']} px: {line}" for line in violations(page)]
-        no_sideways_scroll(page)
-    assert not problems, "\n".join(problems)
+    look(page, name)
 
 
 def test_axe_would_find_something(scene: Scene, visitors: Visitors) -> None:

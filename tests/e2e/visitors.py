@@ -83,6 +83,21 @@ class Visitors:
         context.on("weberror", lambda error: self._complaints.append(f"script: {error.error}"))
 
 
+class Team:
+    """Colleagues who stay at their desks for a whole module: signed in once, one tab each."""
+
+    def __init__(self, visitors: Visitors, hall: LiveHall) -> None:
+        self._visitors, self._hall = visitors, hall
+        self._pages: dict[str, Page] = {}
+
+    def __call__(self, login: str, size: dict[str, int] = WIDE) -> Page:
+        if login not in self._pages:
+            self._pages[login] = self._visitors.signed_in(self._hall, login)
+        page = self._pages[login]
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        return page
+
+
 def sign_in(page: Page, login: str, door: str = "unit", password: str = PASSWORD) -> None:
     """Through the door, as the manual says, with the captcha from the demonstration's hint."""
     if "/signin" not in page.url:
@@ -112,3 +127,24 @@ def field(page: Page, label: str) -> Locator:
     """The input with this label: not the buttons that are named after it."""
     typed = page.get_by_role("textbox", name=label, exact=True)
     return typed.or_(page.get_by_role("combobox", name=label, exact=True))
+
+
+def more(page: Page, verb: str) -> Locator:
+    """A verb behind 更多; its dialog."""
+    page.get_by_role("button", name="更多", exact=True).click()
+    menu = page.get_by_role("group", name="更多操作")
+    menu.get_by_role("button", name=verb, exact=True).click()
+    return page.get_by_role("dialog")
+
+
+def pick(place: Page | Locator, label: str, name: str) -> None:
+    """Somebody from the list that opens under the box while a name is typed."""
+    place.get_by_role("combobox", name=label, exact=True).fill(name)
+    place.get_by_role("option", name=re.compile(f"^{name}")).click()
+    place.get_by_role("checkbox", name=re.compile(f"^{name}")).wait_for()
+
+
+def record(page: Page) -> Locator:
+    """The lines of 办理记录, the newest first."""
+    card = page.locator("section.card").filter(has=page.get_by_role("heading", name="办理记录"))
+    return card.locator("ol.h-time > li")

@@ -227,7 +227,7 @@ def test_a_runner_killed_in_the_middle_hands_each_step_over_once(
         jobs.run_one(replace(hall, database=made), job_id, clock=hall.clock)
 
     hall.rt.session.rollback()
-    for moment in (12, 30, 40):  # jobs of three runs, each cut off somewhere
+    for moment in (6, 15, 20):  # jobs of three runs, each cut off somewhere
         assert killed(url, moment, work)
         hall.clock.advance(seconds=LEASE_SECONDS)
     done = run(hall, job_id)

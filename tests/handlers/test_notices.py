@@ -15,7 +15,7 @@ from engine import events
 from engine.calendar import Weekdays
 from engine.database import configure, transaction
 from engine.errors import OperationFailed
-from engine.models import Definition, Instance, Message, OutboxItem, Task
+from engine.models import NEVER, Definition, Instance, Message, OutboxItem, Task
 from engine.operations import Call, run_once
 from engine.runtime import SYSTEM, Actor, Runtime
 from handlers import centers
@@ -95,7 +95,10 @@ def a_task(instance_id: int, clock: Clock, *, assignee: str | None, role: str) -
         domain="branch:QDN01",
         status="open",
         assignee=assignee,
+        key="unit_info_change",
+        starter_id="operator:1",
         created_at=clock(),
+        order_at=NEVER,
     )
 
 

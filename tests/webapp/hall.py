@@ -23,6 +23,7 @@ from handlers import demo
 from handlers.people import queries, sign_in
 from handlers.people.models import Operator, Staff
 from handlers.units.models import Unit
+from tests.builders import diagrams
 from tests.conftest import Clock
 from tests.servers import Databases
 from webapp import parking, settings
@@ -164,15 +165,7 @@ class Hall:
         files = next(f for key, _, f in service_files(ROOT / "bpmn", house.settings.center)
                      if key == SERVICE)  # fmt: skip
         name = f"{SERVICE}.bpmn"
-        head, opening, rest = files[name].decode().partition(f'<bpmn:userTask id="{node}"')
-        added = "".join(
-            f'<spiffworkflow:property name="{key}" value="{value}"/>'
-            for key, value in props.items()
-        )
-        inside = f"<spiffworkflow:properties>{added}</spiffworkflow:properties>"
-        opened, _, after = rest.partition(">")
-        added = f"{opened}><bpmn:extensionElements>{inside}</bpmn:extensionElements>"
-        changed = files | {name: f"{head}{opening}{added}{after}".encode()}
+        changed = files | {name: diagrams.annotated(files[name], node, **props)}
         with self.app.app_context():
             engine.deploy(runtime(), SERVICE, changed, SYSTEM)
 
