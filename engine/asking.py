@@ -132,6 +132,11 @@ def _person(move: Move, person_id: str) -> Actor:
         raise _refused("person.starter", f"{person.name}是这件业务的申请人，请选择其他人员。")
     if person.id in (move.actor.id, _owner(move).id):
         raise _refused("person.self", "不能选择自己，请选择其他人员。")
+    if person.domains and not (is_centre(person) or move.case.scope in person.domains):
+        text = (
+            f"{person.name}不是中心工作人员，也不属于申请单位，不能查看这件业务，请选择其他人员。"
+        )
+        raise _refused("person.outsider", text)
     if any(row.assignee == person.id for row in below(move.case, move.step)):
         raise _refused("person.twice", f"{person.name}已在这一步的名单中，请不要重复选择。")
     return person

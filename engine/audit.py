@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 from sqlalchemy import func, select
 
-from engine.database import transaction
+from engine.database import one_at_a_time, transaction
 from engine.history import SEALED, seal_of
 from engine.models import History, Instance, Seal
 from engine.runtime import Runtime
@@ -129,6 +129,7 @@ def _read_line(text: bytes) -> Line:
 def seal(rt: Runtime) -> Seal | None:
     """Put a lid on everything written up to ten minutes ago; None when there is nothing new."""
     with transaction(rt.session) as session:
+        one_at_a_time(session, "hall_seal")
         before = session.scalar(select(Seal).order_by(Seal.id.desc()).limit(1))
         start = before.last_id if before else 0
         settled = rt.clock() - timedelta(seconds=SETTLE_SECONDS)
@@ -150,6 +151,7 @@ def adopt(rt: Runtime) -> int:
     Only ever once: after the first lid an unsealed row is a fault, not an old one.
     """
     with transaction(rt.session) as session:
+        one_at_a_time(session, "hall_seal")
         if session.scalar(select(Seal.id).limit(1)) is not None:
             return 0
         rows = 0

@@ -56,7 +56,10 @@ class OpenTask:
     batch: bool
     created_at: datetime
     due_at: datetime | None
-    decision: str | None  # of a held step: what its reviewer has decided, before those added after
+    # of a held step: what its reviewer has decided, before those added after, and in whose name
+    decision: str | None
+    completed_by: str | None
+    completed_for: str | None
 
 
 # Statements of the hot path are built once: SQLAlchemy then finds their SQL without walking them.

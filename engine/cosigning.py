@@ -86,13 +86,14 @@ def _keep(move: Move) -> None:
     """The reviewer approves; the people added after him come next."""
     rt, case, step, actor = move.rt, move.case, move.step, move.actor
     behalf = move.behalf
+    owner = behalf or actor
     parts.change(
         rt,
         case,
         step,
         status="held",
-        assignee=actor.id,
-        assignee_name=actor.name,
+        assignee=owner.id,
+        assignee_name=owner.name,
         completed_by=actor.id,
         completed_by_name=actor.name,
         completed_for=behalf.id if behalf else None,

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, func, select
 from sqlalchemy.orm import Session
 
 BUSY_TIMEOUT_MS = 15_000
+CACHE_KIB = 16_384  # a connection; SQLite's own 2 MB read a large archive again and again
+MMAP_BYTES = 268_435_456  # pages beyond the cache come from the system's without a copy
 ID_MAX = 2**31 - 1
 
 
@@ -51,6 +53,8 @@ def _sqlite_connect(synchronous: str) -> Any:
             f"synchronous={synchronous}",
             "foreign_keys=ON",
             f"busy_timeout={BUSY_TIMEOUT_MS}",
+            f"cache_size=-{CACHE_KIB}",
+            f"mmap_size={MMAP_BYTES}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
@@ -61,6 +65,13 @@ def _sqlite_connect(synchronous: str) -> Any:
 def _sqlite_begin(connection: Any) -> None:
     writing = connection.get_execution_options().get("hall_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def one_at_a_time(session: Session, deed: str) -> None:
+    """Until this transaction is over nobody else does what goes by this name."""
+    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer anyway
+        lock = select(func.pg_advisory_xact_lock(func.hashtext(deed)))
+        session.execute(lock)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from engine.errors import Forbidden, Problem
 from engine.handing import HANDOVER_MAX
 from engine.models import OPEN_STATES, Instance, Task
 from engine.parts import NAMES
-from engine.permissions import administers
+from engine.permissions import administered, administers
 from engine.runtime import Actor, Runtime
 
 
@@ -32,13 +32,14 @@ class Holding:
 
 
 def of(rt: Runtime, actor: Actor, person_id: str) -> list[Holding]:
-    """Everything a handover would move, the oldest first; Forbidden but for a 流程管理员."""
+    """Everything a handover would move, the oldest first: of the branches this 流程管理员 looks
+    after; Forbidden for anybody else."""
     if not administers(actor):
         raise Forbidden(Problem("task.not_admin", "只有流程管理员可以办理离职转办。"))
     query = (
         select(Task, Instance)
         .join(Instance, Instance.id == Task.instance_id)
-        .where(Task.assignee == person_id, Task.status.in_(OPEN_STATES))
+        .where(Task.assignee == person_id, Task.status.in_(OPEN_STATES), administered(actor))
         .order_by(Task.id)
         .limit(HANDOVER_MAX)
     )

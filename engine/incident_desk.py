@@ -12,15 +12,16 @@ from datetime import datetime
 from typing import Any
 
 from SpiffWorkflow.bpmn.specs.event_definitions.timer import TimerEventDefinition
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select, true, tuple_
+from sqlalchemy import Select, exists, false, func, select, tuple_
 
 from engine import cases, cursors, incidents, permissions
 from engine.cases import Case
 from engine.database import possible
 from engine.errors import Conflict, Problem, not_found
 from engine.models import History, Incident, Instance, Repair
+from engine.permissions import administered
 from engine.rows import Page
-from engine.runtime import ADMIN, ANYWHERE, Actor, Runtime
+from engine.runtime import Actor, Runtime
 from engine.view import Entry, entry
 
 PAGE_ROWS = 20
@@ -130,7 +131,7 @@ def page(
     limit: int = PAGE_ROWS,
 ) -> Page[IncidentRow]:
     """The newest first; `after` is the cursor of the page before."""
-    query = _wanted(_ROW.where(_within(actor)), wanted or IncidentFilter())
+    query = _wanted(_ROW.where(administered(actor)), wanted or IncidentFilter())
     if after:
         query = query.where(tuple_(Incident.opened_at, Incident.id) < cursors.read(after))
     query = query.order_by(Incident.opened_at.desc(), Incident.id.desc()).limit(limit + 1)
@@ -146,7 +147,7 @@ def facets(rt: Runtime, actor: Actor, key: str | None = None) -> list[Facet]:
     names = (func.max(Instance.name), func.max(Incident.node_name))
     columns: list[Any] = [Incident.kind, Incident.cause, *names, number, func.max(Incident.last_at)]
     query = select(*columns).outerjoin(Instance, Instance.id == Incident.instance_id)
-    query = _wanted(query.where(_within(actor)), IncidentFilter(key=key))
+    query = _wanted(query.where(administered(actor)), IncidentFilter(key=key))
     query = query.group_by(Incident.kind, Incident.cause)
     query = query.order_by(number.desc(), Incident.cause).limit(FACETS_MAX)
     return [Facet(*row) for row in rt.session.execute(query)]
@@ -155,13 +156,15 @@ def facets(rt: Runtime, actor: Actor, key: str | None = None) -> list[Facet]:
 def count(rt: Runtime, actor: Actor) -> int:
     """How many this admin has to look after."""
     query = select(func.count()).select_from(Incident)
-    query = query.outerjoin(Instance, Instance.id == Incident.instance_id).where(_within(actor))
+    query = query.outerjoin(Instance, Instance.id == Incident.instance_id).where(
+        administered(actor)
+    )
     return rt.session.scalar(_wanted(query, IncidentFilter())) or 0
 
 
 def of_request(rt: Runtime, actor: Actor, no: str) -> list[IncidentRow]:
     """The open incidents of one request; none for people who are no admin of its branch."""
-    query = _wanted(_ROW.where(_within(actor), Instance.no == no), IncidentFilter())
+    query = _wanted(_ROW.where(administered(actor), Instance.no == no), IncidentFilter())
     rows = rt.session.execute(query.order_by(Incident.id).limit(PAGE_ROWS))
     return [IncidentRow(*row) for row in rows]
 
@@ -169,7 +172,7 @@ def of_request(rt: Runtime, actor: Actor, no: str) -> list[IncidentRow]:
 def ids_of_kind(rt: Runtime, actor: Actor, cause: str, limit: int, *, after: int = 0) -> list[int]:
     """Open incidents of one kind behind the id `after`, the oldest first."""
     query = select(Incident.id).outerjoin(Instance, Instance.id == Incident.instance_id)
-    kind = _wanted(query.where(_within(actor)), IncidentFilter(cause=cause))
+    kind = _wanted(query.where(administered(actor)), IncidentFilter(cause=cause))
     kind = kind.where(Incident.id > after)
     return list(rt.session.scalars(kind.order_by(Incident.id).limit(limit)))
 
@@ -177,7 +180,7 @@ def ids_of_kind(rt: Runtime, actor: Actor, cause: str, limit: int, *, after: int
 def detail(rt: Runtime, actor: Actor, incident_id: int) -> IncidentDetail:
     """One incident with trace and data; NotFound for everybody but admins of its branch."""
     query = _ROW.add_columns(Incident.trace, Incident.ref, Incident.node, Incident.instance_id)
-    query = query.where(Incident.id == incident_id, _within(actor))
+    query = query.where(Incident.id == incident_id, administered(actor))
     found = rt.session.execute(query).one_or_none() if possible(incident_id) else None
     if found is None:
         raise not_found("异常")
@@ -201,7 +204,7 @@ def detail(rt: Runtime, actor: Actor, incident_id: int) -> IncidentDetail:
 
 def find(rt: Runtime, actor: Actor, incident_id: int) -> IncidentRow | None:
     """The incident, when this admin may see it."""
-    query = _ROW.where(Incident.id == incident_id, _within(actor))
+    query = _ROW.where(Incident.id == incident_id, administered(actor))
     row = rt.session.execute(query).one_or_none() if possible(incident_id) else None
     return None if row is None else IncidentRow(*row)
 
@@ -244,24 +247,13 @@ def repairs_of(rt: Runtime, incident_id: int) -> list[RepairRow]:
 def _wanted(query: Select[Any], wanted: IncidentFilter) -> Select[Any]:
     over = Incident.resolved_at.is_not(None) if wanted.resolved else Incident.resolved_at.is_(None)
     query = query.where(over)
+    if not (possible(wanted.key or "-") and possible(wanted.cause or "-")):
+        return query.where(false())  # a database raises on text no row can hold
     if wanted.key:
         query = query.where(Instance.key == wanted.key)
     if wanted.cause:
         query = query.where(Incident.cause == wanted.cause)
     return query
-
-
-def _within(actor: Actor) -> ColumnElement[bool]:
-    """The incidents of the branches this person administers, in his own name or as a substitute."""
-    hands = [(actor, frozenset[str]())]
-    hands += [(mandate.principal, mandate.services) for mandate in actor.mandates]
-    parts: list[ColumnElement[bool]] = [false()]
-    for person, services in hands:
-        domains = {domain for role, domain in person.posts if role == ADMIN}
-        branches = [domain.removeprefix("branch:") for domain in domains]
-        place = true() if ANYWHERE in domains else Instance.branch.in_(branches)
-        parts.append(and_(place, Instance.key.in_(services)) if services else place)
-    return or_(*parts)
 
 
 def _case(rt: Runtime, instance_id: int) -> Case | None:

@@ -50,19 +50,20 @@ def halted(workflow: Workflow) -> Iterator[Any]:
 def settle(rt: Runtime, case: Case) -> None:
     """Bring the rows in line with the tokens: new ones, ones that failed again, ones that have
     gone; part of the verb's transaction."""
-    known = {row.ref: row.id for row in rt.session.execute(_OF_REQUEST, {"here": case.id})}
+    rows = rt.session.execute(_OF_REQUEST, {"here": case.id}).all()
+    known = {row.ref: row.id for row in rows}
     for each in case.halted:
         ref = each.token.id.hex
         if ref in known:
             again(rt.session, known[ref], rt.clock(), _failure(case.key, each.halt))
         else:
-            row = _row(each.halt.kind, ref, rt.clock(), case.id)
-            rt.session.execute(_INSERT, row | _place(each.halt) | _failure(case.key, each.halt))
+            new = _row(each.halt.kind, ref, rt.clock(), case.id)
+            rt.session.execute(_INSERT, new | _place(each.halt) | _failure(case.key, each.halt))
     case.halted = []
     standing = {token.id.hex for token in halted(case.workflow)} if case.running else set()
-    for ref, incident_id in known.items():
-        if ref not in standing:
-            close(rt, incident_id, "gone", SYSTEM)
+    for row in rows:
+        if row.ref not in standing:
+            close(rt, row.id, "gone", SYSTEM)
     left = rt.session.execute(_OF_REQUEST, {"here": case.id}).all()
     case.incidents = len(left)
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
+from sqlalchemy import Select, and_, exists, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from engine import cases, codec, definitions, following, jobs, rebinding, rehearsal, substitutes
@@ -24,8 +24,8 @@ from engine.dialect import Deployed
 from engine.errors import Conflict, Forbidden, HallError, Problem, Refused
 from engine.models import RUNNING_STATES, History, Instance
 from engine.moves import Move, durably, finish, open_request, reason_of
-from engine.permissions import administers
-from engine.runtime import ADMIN, ANYWHERE, Actor, Runtime
+from engine.permissions import administered, administers
+from engine.runtime import Actor, Runtime
 from engine.script import ScriptEngine
 from engine.workflow import Workflow
 
@@ -184,7 +184,9 @@ def _said(case: Case, old: Deployed) -> str:
 
 def chosen(rt: Runtime, actor: Actor, key: str, frm: int) -> int:
     """How many running requests of this version the actor may take over."""
-    count = select(func.count()).select_from(Instance).where(_here(actor, key))
+    count = (
+        select(func.count()).select_from(Instance).where(Instance.key == key, administered(actor))
+    )
     running = (Instance.definition_id == frm, Instance.status.in_(RUNNING_STATES))
     return rt.session.scalar(count.where(*running)) or 0
 
@@ -311,15 +313,5 @@ def _selection(actor: Actor, wanted: dict[str, Any]) -> Select[int, str, int]:
     query = select(Instance.id, Instance.no, Instance.definition_id).where(here)
     if wanted["nos"] is not None:
         query = query.where(Instance.no.in_(wanted["nos"]))
-    return query.where(_here(actor, wanted["key"])).order_by(Instance.id)
-
-
-def _here(actor: Actor, key: str) -> ColumnElement[bool]:
-    """Requests of this service in the branches this admin looks after."""
-    people = (actor, *(mandate.principal for mandate in actor.mandates if mandate.covers(key)))
-    domains = {domain for each in people for role, domain in each.posts if role == ADMIN}
-    mine = Instance.key == key
-    if ANYWHERE in domains:
-        return mine
-    branches = [domain.removeprefix("branch:") for domain in sorted(domains)]
-    return and_(mine, Instance.branch.in_(branches))
+    mine = (Instance.key == wanted["key"], administered(actor))
+    return query.where(*mine).order_by(Instance.id)

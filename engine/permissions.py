@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
 
 from engine import rules_request, rules_team
 from engine.errors import Problem
-from engine.models import Candidate, Copy, Task
+from engine.models import Candidate, Copy, Instance, Task
 from engine.rules_request import is_admin
 from engine.rules_review import Hands, reviewing
 from engine.runtime import ADMIN, ANYWHERE, Actor, Runtime
@@ -166,6 +166,20 @@ def administers(actor: Actor) -> bool:
     """流程管理员 anywhere, in his own name or standing in for one."""
     people = (actor, *(mandate.principal for mandate in actor.mandates))
     return any(role == ADMIN for each in people for role, _ in each.posts)
+
+
+def administered(actor: Actor) -> ColumnElement[bool]:
+    """Condition over `Instance`: the requests whose process admin this person is, in his own name
+    or, of the services of the mandate, standing in for one."""
+    hands = [(actor, frozenset[str]())]
+    hands += [(mandate.principal, mandate.services) for mandate in actor.mandates]
+    parts: list[ColumnElement[bool]] = [false()]
+    for person, services in hands:
+        domains = {domain for role, domain in person.posts if role == ADMIN}
+        branches = [domain.removeprefix("branch:") for domain in sorted(domains)]
+        place = true() if ANYWHERE in domains else Instance.branch.in_(branches)
+        parts.append(and_(place, Instance.key.in_(services)) if services else place)
+    return or_(*parts)
 
 
 _TASK_RULES: dict[str, Callable[[Hands, Case, OpenTask], Problem | None]] = {

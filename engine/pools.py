@@ -221,7 +221,7 @@ def _has_decided(ids: list[Any]) -> ColumnElement[bool]:
         .where(case.c.id == TASK.c.instance_id, part(0).in_(ids), or_(elsewhere, voted))
         .correlate(TASK)
     )
-    added_after = (
-        exists().where(above.c.id == TASK.c.parent_id, above.c.assignee.in_(ids)).correlate(TASK)
-    )
+    whose = (above.c.assignee, above.c.completed_by, above.c.completed_for)
+    theirs = or_(*(each.in_(ids) for each in whose))
+    added_after = exists().where(above.c.id == TASK.c.parent_id, theirs).correlate(TASK)
     return or_(decided, and_(counting, added_after))

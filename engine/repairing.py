@@ -21,7 +21,7 @@ from engine.database import possible, transaction
 from engine.errors import Conflict, Forbidden, HallError, OperationFailed, Problem, Refused
 from engine.errors import not_found as missing
 from engine.incidents import HALTED
-from engine.models import Incident, Instance, Repair
+from engine.models import History, Incident, Instance, Repair
 from engine.moves import (
     Move,
     Outcome,
@@ -139,10 +139,9 @@ def confirm(rt: Runtime, actor: Actor, repair_id: int) -> Outcome:
     incident_id = _incident_of(rt, actor, repair_id)
 
     def deed(rt: Runtime) -> _Errand:
-        repair = _pending(rt, repair_id)
-        errand = _open(rt, actor, repair.kind, incident_id)
-        behalf = errand.move.behalf
-        if repair.proposed_by in {actor.id, behalf.id if behalf else actor.id}:
+        errand = _open(rt, actor, _pending(rt, repair_id).kind, incident_id)
+        repair, behalf = _pending(rt, repair_id), errand.move.behalf
+        if _proposers(errand, repair) & {actor.id, behalf.id if behalf else actor.id}:
             text = "修改数据和跳过须由另一位流程管理员确认，不能确认自己提出的修复。"
             raise Forbidden(Problem("repair.same_person", text))
         repair.confirmed_by, repair.confirmed_by_name = actor.id, actor.name
@@ -164,8 +163,9 @@ def drop(rt: Runtime, actor: Actor, repair_id: int) -> Outcome:
     incident_id = _incident_of(rt, actor, repair_id)
 
     def deed(rt: Runtime) -> Outcome:
-        repair = _pending(rt, repair_id)
+        _pending(rt, repair_id)
         errand = _open(rt, actor, "retry", incident_id)
+        repair = _pending(rt, repair_id)
         repair.dropped_at = rt.clock()
         errand.move.verb, errand.detail["repair"] = "drop", repair.id
         _stay(errand)
@@ -204,7 +204,10 @@ def _try(rt: Runtime, incident_id: int, deed: Callable[[Runtime], _Errand]) -> O
             if isinstance(refusal, StepFailed):
                 failure["trace"] = refusal.halt.trace
             del failure["cause"]  # it stays of its kind
-            incidents.again(rt.session, incident_id, rt.clock(), failure)
+            unsolved = select(Incident.id).where(Incident.id == incident_id)
+            unsolved = unsolved.where(Incident.resolved_at.is_(None)).with_for_update()
+            if rt.session.scalar(unsolved) is not None:  # else another admin was luckier
+                incidents.again(rt.session, incident_id, rt.clock(), failure)
         raise
     if errand.failed:
         name = errand.incident.node_name
@@ -341,8 +344,19 @@ def _incident_of(rt: Runtime, actor: Actor, repair_id: int) -> int:
     return incident_id
 
 
+def _proposers(errand: _Errand, repair: Repair) -> set[str]:
+    """Whoever has proposed it, and in whose name."""
+    query = select(History.detail).where(
+        History.instance_id == errand.case.id, History.verb == "propose"
+    )
+    details = errand.rt.session.scalars(query)
+    said = next(detail for detail in details if detail.get("repair") == repair.id)
+    return {repair.proposed_by, said.get("for", {}).get("id", repair.proposed_by)}
+
+
 def _pending(rt: Runtime, repair_id: int) -> Repair:
-    repair = rt.session.get(Repair, repair_id, with_for_update=True, populate_existing=True)
+    """Whoever holds the lock of the request asks again: it alone keeps others from settling it."""
+    repair = rt.session.get(Repair, repair_id, populate_existing=True)
     assert repair is not None
     if repair.confirmed_at is not None or repair.dropped_at is not None:
         raise Conflict(Problem("repair.closed", "这项修复已经确认或撤销，请刷新后查看。"))

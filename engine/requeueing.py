@@ -5,7 +5,7 @@ There is no token and often no request: who did it and why stays with the incide
 
 from __future__ import annotations
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from engine import incident_desk, incidents, job_desk, outbox
 from engine.database import transaction
@@ -36,7 +36,10 @@ def retry(rt: Runtime, actor: Actor, incident_id: int) -> Outcome:
 def put_aside(rt: Runtime, actor: Actor, incident_id: int, reason: str) -> Outcome:
     """Nothing waits for it: the incident is closed, and the reason kept."""
     reason = reason_of(reason, "关闭")
+    here = select(Incident.instance_id).where(Incident.id == incident_id).scalar_subquery()
+    request = select(Instance.id).where(Instance.id == here).with_for_update(of=Instance)
     with transaction(rt.session) as session:
+        session.execute(request)  # first, as every verb does: else two could wait for each other
         incident = session.get(Incident, incident_id, with_for_update=True, populate_existing=True)
         assert incident is not None
         incident_desk.still_open(incident)

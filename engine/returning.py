@@ -119,7 +119,7 @@ def _undo(move: Move) -> bytes:
     """Two more lines of the state: who went back from where, and the state before."""
     task, case = move.step, move.case
     note = {
-        "row": task.id,
+        "seq": case.revision + 1,
         "node": task.node,
         "people": [move.actor.id, *([move.behalf.id] if move.behalf else [])],
         "deciders": case.deciders,

@@ -68,7 +68,7 @@ def _barred_from_row(ids: frozenset[str], case: Case, task: OpenTask) -> Problem
         if vote is not None and vote[3] == str(task.parent_id):
             return Problem("task.voted", "您已在这一步表决过，不能再次表决。")
     above = next((each for each in case.open if each.id == task.parent_id), None)
-    if above is not None and above.assignee is not None and above.assignee in ids:
+    if above is not None and ids & {above.assignee, above.completed_by, above.completed_for}:
         return Problem("task.same_person", "这一步已由您办理，加签须由另一位人员办理。")
     return None
 

@@ -215,7 +215,7 @@ def _seat(rt: Runtime, case: Case, token: str, whose: candidates.Assignment) -> 
 def progress(case: Case) -> str:
     """One letter a step along the foretold path: d done, c current, x returned to, - ahead."""
     if not case.running:
-        return "d" * len(case.path)
+        return _walked(case)
     here = {task.task_spec.name for task in open_tasks(case.workflow)}
     if case.incidents:
         # "review.BoundaryEventSplit" stands before "review", "post [child]" is one of "post"
@@ -229,3 +229,12 @@ def progress(case: Case) -> str:
         else:
             letters.append("-" if passed else "d")
     return "".join(letters)
+
+
+def _walked(case: Case) -> str:
+    """Of a request that is over: all of the path, or as far as it came before it was stopped."""
+    steps = len(case.path)
+    if case.status != "completed":
+        passed = len(case.progress) - len(case.progress.lstrip("d"))
+        steps = min(steps, passed + (case.status == "refused"))  # who refused has decided the step
+    return "d" * steps + "-" * (len(case.path) - steps)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, select, text
+from sqlalchemy import ColumnElement, and_, select
 
 from engine import definitions, messages
 from engine.calendar import ZONE
-from engine.database import possible
+from engine.database import one_at_a_time, possible
 from engine.errors import Forbidden, Problem, Refused, not_found
 from engine.handing import somebody
 from engine.models import Substitute
@@ -238,9 +238,7 @@ def _in_time(rt: Runtime, starts_at: datetime, ends_at: datetime) -> None:
 
 def _alone(rt: Runtime, owner: Actor, services: list[str], span: tuple[datetime, datetime]) -> None:
     """One substitute at a time for a service; two appointments at once wait for each other."""
-    if rt.session.get_bind().dialect.name == "postgresql":  # SQLite has one writer anyway
-        line = text("select pg_advisory_xact_lock(hashtext(:who))")
-        rt.session.execute(line, {"who": f"hall_substitute:{owner.id}"})
+    one_at_a_time(rt.session, f"hall_substitute:{owner.id}")
     query = select(Substitute).where(
         Substitute.principal_id == owner.id,
         Substitute.cancelled_at.is_(None),

@@ -18,7 +18,8 @@ from sqlalchemy import or_, select
 from engine import cases, cosigning, messages, parts, permissions, returning
 from engine.cases import Case, OpenTask
 from engine.errors import Conflict, Problem
-from engine.models import Task
+from engine.history import DECIDING
+from engine.models import History, Task
 from engine.moves import (
     Move,
     Outcome,
@@ -121,7 +122,15 @@ def _gone_back(rt: Runtime, case: Case, people: frozenset[str]) -> Taking | None
         return None
     note, _, before = tail.partition(b"\n")
     said = orjson.loads(note)
-    if not people & set(said["people"]) or _decided_since(rt, case, said["row"], None):
+    # Votes and answers move no token, nor take the tail away.  By the record, not by ids of rows:
+    # one opened later may have been decided earlier.
+    since = select(History.id).where(
+        History.instance_id == case.id,
+        History.seq > said["seq"],
+        History.verb.in_(DECIDING),
+        History.actor_id != SYSTEM.id,
+    )
+    if not people & set(said["people"]) or rt.session.scalar(since.limit(1)) is not None:
         return None
     return Taking(said["node"], before=before, note=said)
 
@@ -144,9 +153,15 @@ def _judge(rt: Runtime, case: Case, row: Task) -> Taking | Problem:
     below = [task.id.hex for task in _below(token)]
     other = _decided_since(rt, case, row.id, below)
     if other is not None:
-        name = other.completed_by_name
-        return Problem("take_back.decided", f"“{other.node_name}”已由{name}办理，不能取回。")
+        return _decided(other.node_name, other.completed_by_name)
+    back = next((r for r in case.open if r.part == "fix" and r.spiff_id in below), None)
+    if back is not None:  # returned straight: its step is held, not done
+        return _decided(parts.find(case, back.parent_id).node_name, back.asked_by_name)
     return Taking(row.node, row=row, token=token)
+
+
+def _decided(step: str, name: str | None) -> Problem:
+    return Problem("take_back.decided", f"“{step}”已由{name}办理，不能取回。")
 
 
 def _joint(rt: Runtime, row: Task) -> Problem | None:
@@ -174,16 +189,16 @@ def _passed(case: Case, node_id: str, token: Any) -> Problem | None:
     return None
 
 
-def _decided_since(rt: Runtime, case: Case, row_id: int, tokens: list[str] | None) -> Task | None:
-    """A row decided by a person after the one with this id, at one of these tokens."""
+def _decided_since(rt: Runtime, case: Case, row_id: int, tokens: list[str]) -> Task | None:
+    """A row decided by a person after the one with this id, at one of these tokens; one that waits
+    for those added after it is decided too."""
     query = select(Task).where(
         Task.instance_id == case.id,
         Task.id > row_id,
-        Task.status == "done",
+        Task.status.in_(("done", "held")),
         Task.completed_by != SYSTEM.id,
+        Task.spiff_id.in_(tokens),
     )
-    if tokens is not None:
-        query = query.where(Task.spiff_id.in_(tokens))
     return rt.session.scalars(query.order_by(Task.id).limit(1)).one_or_none()
 
 

@@ -118,7 +118,7 @@ Callback = Callable[[Any], Any] | None
 
 
 class Workflow(_Flat, BpmnWorkflow):  # type: ignore[misc]
-    """The token state of one request; `outgoing` is what it has sent to others (see `subscriptions`)."""
+    """The token state of one request; `outgoing` is what it has sent (see `subscriptions`)."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         self.outgoing: list[Any] = []

@@ -11,12 +11,14 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import select
 from werkzeug.exceptions import RequestEntityTooLarge
 
 import engine
 from engine import RequestView, drafts, errors
 from engine import inbox as boxes
 from engine.database import number_in, transaction
+from engine.models import Instance, Task
 from engine.moves import OPINION_CHARS_MAX
 from webapp import acts, attachments, casepage, filing, materials, parking, people
 from webapp.acts import ACTS, Posted
@@ -76,6 +78,8 @@ def _read(view: RequestView, verb: str) -> tuple[Posted, Said]:
     task, seen = fields.get("task", ""), fields.get("seen", "")
     if any(text and number_in(text) is None for text in (task, seen)):
         abort(400)
+    if task and not _belongs(view, int(task)):
+        abort(404)
     node = fields.get("node", "")
     if verb == "return" and not node and len(view.targets) == 1:
         node = view.targets[0].node
@@ -100,6 +104,14 @@ def _read(view: RequestView, verb: str) -> tuple[Posted, Said]:
         said.opinion_error = f"意见共 {len(posted.opinion)} 字，最多 {most} 字，请精简后再提交。"
     said.files_error = attachments.take_posted(view.no)
     return posted, said
+
+
+def _belongs(view: RequestView, task_id: int) -> bool:
+    """A step decided meanwhile is still this request's; one of another request never was."""
+    if any(row.id == task_id for row in view.tasks):
+        return True
+    of = select(Instance.no).join(Task, Task.instance_id == Instance.id).where(Task.id == task_id)
+    return bool(session().scalar(of) == view.no)
 
 
 def _answered(said: Said, refusal: errors.HallError) -> Said:

@@ -113,5 +113,7 @@ def _said(view: RequestView, root: Part) -> str:
     missing = [part.person_name for part in asked if part.status in WAITING]
     spoken = len(asked) - len(missing)
     if not missing:
-        return f"{spoken} 人都已给出意见。" if spoken else ""
+        return f"{spoken} 人都已给出意见。" if spoken > 1 else ""
+    if all(part.part == "fix" for part in asked):
+        return f"等待{'、'.join(missing)}更正后交回。"
     return f"已有 {spoken} 人给出意见，还差 {len(missing)} 人：{'、'.join(missing)}。"

@@ -223,8 +223,11 @@ def picked(key: str = "handpicked", *, before: str = "", **props: object) -> byt
     )
 
 
-def two_branches(key: str = "branches", **final: object) -> bytes:
-    """A form, then `left1` and `left2` beside `right`, a join and a last review."""
+def two_branches(
+    key: str = "branches", *, right: dict[str, object] | None = None, **final: object
+) -> bytes:
+    """A form, then `left1` and `left2` beside `right`, a join and a last review (`final` are its
+    properties)."""
     return process(
         key,
         start(),
@@ -232,7 +235,7 @@ def two_branches(key: str = "branches", **final: object) -> bytes:
         gateway("split", kind="parallel"),
         user("left1", "左一", verbs="approve,return"),
         user("left2", "左二", verbs="approve,return"),
-        user("right", "右", verbs="approve,return"),
+        user("right", "右", **({"verbs": "approve,return"} | (right or {}))),
         gateway("join", kind="parallel"),
         user("final", "终审", **({"verbs": "approve,return"} | final)),
         end(),

@@ -181,29 +181,40 @@ class LiveHall:
 
     def file(self, login: str, **changed: str) -> str:
         """A request on the desk, filed through the form's own check; returns its number."""
+        filing = self._filing(login, changed or {"pay_day": "28"})
+        with self.runtime() as rt:
+            return engine.start(rt, self.actor(login), SERVICE, token=None, **filing).no
+
+    def file_many(self, login: str, count: int) -> list[str]:
+        """The same request so many times, where the diagram allows several at once."""
+        filings = [engine.Filing(**self._filing(login, {"pay_day": "28"}))] * count
+        with self.runtime() as rt:
+            filed = engine.start_many(rt, self.actor(login), SERVICE, filings)
+        return [each.no for each in filed]
+
+    def _filing(self, login: str, changed: dict[str, str]) -> dict[str, Any]:
         who, unit = self.actor(login), self.unit(login)
         scope = f"unit:{unit.unit_account_no}"
         texts = self.shop.center.services[SERVICE]
         with self.runtime() as rt:
             current = UnitInfoChange.load(rt.session, who, scope)
-            checked = UnitInfoChange.check(
-                current | (changed or {"pay_day": "28"}), current, texts, materials={}
-            )
-            assert not checked.problems, checked.problems
-            changes = [change.as_data() for change in checked.changes]
-            data = {"form": UnitInfoChange.form_id, "values": checked.values, "changes": changes}
-            return engine.start(
-                rt, who, SERVICE, data=data | {"materials": []}, scope=scope, token=None,
-                scope_name=unit.unit_name, branch=unit.branch_code, summary=checked.summary,
-            ).no  # fmt: skip
+            checked = UnitInfoChange.check(current | changed, current, texts, materials={})
+        assert not checked.problems, checked.problems
+        changes = [change.as_data() for change in checked.changes]
+        data = {"form": UnitInfoChange.form_id, "values": checked.values, "changes": changes}
+        return {
+            "data": data | {"materials": []},
+            "scope": scope,
+            "scope_name": unit.unit_name,
+            "branch": unit.branch_code,
+            "summary": checked.summary,
+        }
 
     def decide(self, login: str, no: str, verb: str, opinion: str = "") -> None:
         """领取 and then approve, return or refuse, behind the pages."""
         who = self.actor(login)
+        task = self.claim(login, no)
         with self.runtime() as rt:
-            task = engine.view(rt, who, no).task
-            assert task is not None, f"{login} has nothing to do on {no}"
-            engine.claim(rt, who, task.id)
             if verb == "approve":
                 engine.approve(rt, who, task.id, opinion=opinion)
             elif verb == "refuse":
@@ -212,13 +223,14 @@ class LiveHall:
                 target = engine.view(rt, who, no).targets[0]
                 engine.return_to(rt, who, task.id, node=target.node, opinion=opinion)
 
-    def claim(self, login: str, no: str) -> None:
-        """领取, behind the pages."""
+    def claim(self, login: str, no: str) -> Any:
+        """领取, behind the pages; the step that is theirs now."""
         who = self.actor(login)
         with self.runtime() as rt:
             task = engine.view(rt, who, no).task
             assert task is not None, f"{login} has nothing to do on {no}"
             engine.claim(rt, who, task.id)
+            return task
 
     def complete(self, login: str, reviewers: tuple[str, str], **changed: str) -> str:
         no = self.file(login, **changed)

@@ -57,6 +57,8 @@ def test_returned_straight_it_comes_back_to_the_one_who_returned_it(
     send_back(second, no, "填写申请", "直接回到我", "return-dialog" if width == "wide" else "")
     applicant.goto(f"/requests/{no}")
     expect(applicant.get_by_text("李复核 退回了这件申请")).to_be_visible()
+    name = own_hall.actor(login).name
+    expect(applicant.get_by_text(f"等待{name}更正后交回")).to_be_visible()
     if width == "wide":
         look(applicant, "return-straight-applicant")
     correct(applicant, no, "20")
@@ -129,6 +131,7 @@ def test_an_admin_ends_what_cannot_go_on_and_the_applicant_reads_why(
     admin, applicant = team(ADMIN), team(login)
     admin.goto(f"/requests/{no}")
     dialog = more(admin, "终止")
+    look(admin, "terminate-dialog")
     dialog.get_by_role("button", name="确定终止").click()
     expect(admin.get_by_role("alert").first).to_contain_text("必须填写原因")
     look(admin, "terminate-reason-missing")

@@ -60,6 +60,17 @@ def test_the_track_shows_where_a_request_stands(hall: Hall, no: str) -> None:
     assert hall.case(no).progress == "dddd"
 
 
+def test_the_track_of_a_refused_request_ends_with_the_refusal(hall: Hall, no: str) -> None:
+    hall.approve(no, REVIEWER)
+    engine.refuse(hall.rt, SECONDER, hall.task(no), opinion="账号不符")
+    assert hall.case(no).progress == "ddd-"
+
+
+def test_the_track_of_a_withdrawn_request_ends_before_the_review(hall: Hall, no: str) -> None:
+    engine.withdraw(hall.rt, APPLICANT, no)
+    assert hall.case(no).progress == "d---"
+
+
 def test_a_returned_request_goes_to_the_applicant_and_then_to_the_reviewer_who_returned_it(
     hall: Hall, no: str
 ) -> None:

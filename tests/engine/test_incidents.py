@@ -521,7 +521,7 @@ def test_a_request_that_is_over_has_no_incident_any_more(empty_hall: Hall) -> No
     hall.deploy(two_branches(), "forked")
     hall.desk.when["apply"] = broken
     no = hall.file(key="forked")
-    engine.ending.terminate(hall.rt, KEEPER, no, reason="无法办理")
+    engine.terminate(hall.rt, KEEPER, no, reason="无法办理")
     assert open_ones(hall) == []
     (gone,) = desk.page(hall.rt, KEEPER, IncidentFilter(resolved=True)).rows
     assert (gone.resolution, gone.resolved_by_name) == ("gone", "系统")

@@ -233,7 +233,6 @@ class Runner:
         try:
             deed(no, row, mine[0] if mine else who)
         except errors.HallError as refusal:
-            assert refusal.text.endswith("。")
             self.tally[f"{deed.__name__} {type(refusal).__name__}"] += 1
         else:
             self.tally[f"{deed.__name__} won"] += 1
@@ -278,7 +277,7 @@ def test_eight_processes_on_the_same_requests_decide_each_step_once(empty_hall: 
 
     picture = hall.picture()
     assert audit.verify(hall.rt).faults == ()
-    assert {row.status for row in picture["hall_task"] if row.id in first} <= {"done", "cancelled"}
+    assert {row.status for row in picture["hall_task"] if row.id in first} == {"done"}, "progress"
     decided, told = Counter[int](), Counter[int]()
     for row in picture["hall_task"]:
         if row.decision in DECIDING and not (row.node == "joint" and row.part == "step"):
@@ -289,7 +288,7 @@ def test_eight_processes_on_the_same_requests_decide_each_step_once(empty_hall: 
     assert min(tally[f"{verb} won"] for verb in ("decide", "go_back", "claim", "transfer")) > 20
     assert tally["take_back won"] > 0, tally
     assert tally["decide Conflict"] + tally["claim Conflict"] > 0, "nobody was in anybody's way"
-    seen = sum(count for what, count in tally.items())
+    print(sorted(tally.items())); seen = sum(count for what, count in tally.items())
     assert seen > PROCESSES * REQUESTS / 2, "most requests had an open step for everybody"
     for no in numbers:
         assert hall.case(no).ended_at is not None or hall.where(no), f"{no} is stuck"

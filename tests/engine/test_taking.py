@@ -115,6 +115,21 @@ def test_a_return_that_somebody_has_claimed_and_passed_on_can_still_be_taken_bac
     assert hall.where(no) == ["review2"]
 
 
+def test_a_return_is_taken_back_whatever_was_decided_beside_it_before(empty_hall: Hall) -> None:
+    """The row beside it is younger than the returned one, its decision is older."""
+    hall = empty_hall
+    hall.deploy(d.two_branches(), "branches")
+    no = hall.file(key="branches")
+    left, right = hall.tasks(no)
+    engine.approve(hall.rt, REVIEWER, left.id)
+    engine.approve(hall.rt, REVIEWER_2, right.id)
+    take_back(hall, no, REVIEWER_2)
+    engine.approve(hall.rt, REVIEWER_2, hall.tasks(no)[1].id)
+    hall.send_back(no, SECONDER, node="left1")
+    take_back(hall, no, SECONDER)
+    assert hall.where(no) == ["left2"]
+
+
 def test_a_straight_return_is_taken_back(hall: Hall, no: str) -> None:
     hall.send_back(no, SECONDER, straight=True)
     take_back(hall, no, SECONDER)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 import engine
-from engine import Actor, errors
+from engine import Actor, cases, errors, permissions
 from engine.models import Instance, Task
 from engine.permissions import TASK_VERBS
 from engine.rehearsal import open_tasks
@@ -146,17 +146,17 @@ class Walk:
     def tokens(self, case: Instance) -> list[str]:
         if case.ended_at is not None:
             return []
-        found = engine.cases.load(self.hall.rt, no=case.no)
-        workflow = engine.cases.unpack(self.hall.rt, found)
+        found = cases.load(self.hall.rt, no=case.no)
+        workflow = cases.unpack(self.hall.rt, found)
         self.hall.rt.session.rollback()
         return [token.id.hex for token in open_tasks(workflow)]
 
     def somebody_can(self, no: str, rows: list[Task]) -> bool:
-        case = engine.cases.load(self.hall.rt, no=no)
+        case = cases.load(self.hall.rt, no=no)
         self.hall.rt.session.rollback()
         moving = set(TASK_VERBS) - {"claim", "release", "batch"}
         return any(
-            engine.permissions.may(who, verb, case, row) is None
+            permissions.may(who, verb, case, row) is None
             for who in EVERYBODY
             for row in case.open
             for verb in moving

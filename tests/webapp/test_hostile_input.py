@@ -70,6 +70,25 @@ def test_half_a_name_finds_nothing(operator: FlaskClient, reviewer: FlaskClient,
     assert client.get(path).status_code in (200, 404)
 
 
+@pytest.mark.parametrize("name", ["key", "cause"])
+def test_half_a_name_finds_no_incident(hall: Hall, name: str) -> None:
+    admin = hall.signed_in("admin")
+    assert "没有符合条件的异常" in admin.get(f"/incidents?{name}=%00").text
+    answer = post(admin, "/incidents/retry", {name: "\x00"}, follow_redirects=True)
+    assert "没有需要重试的" in answer.text
+
+
+def test_a_step_of_another_request_is_not_decided_under_this_ones_address(
+    hall: Hall, reviewer: FlaskClient, operator: FlaskClient
+) -> None:
+    """Files sent along would stand in the record of the wrong request."""
+    here, other = filed(operator), hall.file("stranger")
+    foreign = hall.task_of(other, "reviewer")
+    for task in (foreign, 2_000_000_000, 0):
+        assert decide(reviewer, here, "approve", task=task).status_code == 404
+    assert hall.task_of(other, "reviewer") == foreign
+
+
 def test_a_field_called_like_the_draft_itself_does_not_lock_the_page(
     hall: Hall, operator: FlaskClient
 ) -> None:

@@ -264,8 +264,9 @@
 
   const decide = (verb) => {
     const form = pane.querySelector('form[data-decide]');
-    const button = form?.querySelector(`button[data-verb="${verb}"]`);
+    const button = form?.querySelector(`[data-verb="${verb}"]`);
     if (!button || pane.inert) return;
+    if (button.href) { location.href = button.href; return; }  // several steps to choose from: on the request page
     const opinion = form.querySelector('[data-opinion]');
     if (verb === 'approve' && opinion.hasAttribute('data-required') && !opinion.value.trim()) { opinion.focus(); return; }
     if (asked(form, button)) return;
