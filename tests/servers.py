@@ -124,9 +124,9 @@ class Databases:
             fill(url)
             self._filled[kind, name] = url
             if kind == "postgresql":
-                name = re.findall(r"test_\d+", url)[-1]
-                self._say(self._postgres_server(), KEEP, name)
-                self._lines.pop(name).close()  # nobody may be in it while it is cloned
+                made = re.findall(r"test_\d+", url)[-1]
+                self._say(self._postgres_server(), KEEP, made)
+                self._lines.pop(made).close()  # nobody may be in it while it is cloned
         template = self._filled[kind, name]
         if kind == "sqlite":
             url = self.sqlite()

@@ -111,6 +111,29 @@ PLACES: dict[str, list[Place]] = {
     "incidents.edit": [Place("/incidents/1/edit", NO_ADMINS, "POST")],
     "incidents.skip": [Place("/incidents/1/skip", NO_ADMINS, "POST")],
     "incidents.settle": [Place("/incidents/1/repairs/1/confirm", NO_ADMINS, "POST")],
+    "versions.index": [Place("/versions", NO_ADMINS)],
+    "versions.page": [Place(f"/versions/{SERVICE}", NO_ADMINS)],
+    "versions.migrate": [Place(f"/versions/{SERVICE}/migrate", NO_ADMINS)],
+    "versions.run": [Place(f"/versions/{SERVICE}/migrate", NO_ADMINS, "POST")],
+    "standins.page": [Place("/standins", SIGNED)],
+    "standins.appoint": [Place("/standins", (IN, 422, 422, 422, 422), "POST")],
+    "standins.cancel": [Place("/standins/1/cancel", (IN, 404, 404, 404, 404), "POST")],
+    "standins.leaving": [Place("/handover", NO_ADMINS)],
+    "standins.hand_over": [Place("/handover", NO_ADMINS, "POST")],
+    "attachments.upload": [
+        Place("/requests/{no}/attachments", (IN, (400, 422), 404, (400, 422), 404), "POST")
+    ],
+    "attachments.remove": [
+        Place("/requests/{no}/attachments/{token}/remove", (IN, 404, 404, 404, 404), "POST")
+    ],
+    "opinions.page": [Place("/opinions", STAFF)],
+    "opinions.add": [Place("/opinions", (IN, 403, 403, MOVED, MOVED), "POST")],
+    "opinions.remove": [Place("/opinions/1/remove", (IN, 403, 403, MOVED, MOVED), "POST")],
+    "opinions.lift": [Place("/opinions/1/raise", (IN, 403, 403, MOVED, MOVED), "POST")],
+    "people.search": [Place("/people?q=a", SIGNED)],
+    "review.keep_filter": [Place("/review/filters", (IN, 403, 403, MOVED, MOVED), "POST")],
+    "review.drop_filter": [Place("/review/filters/1/remove", (IN, 403, 403, MOVED, MOVED), "POST")],
+    "review.approve": [Place("/review/approve", (IN, 403, 403, MOVED, MOVED), "POST")],
 }
 
 
