@@ -4,35 +4,9 @@ Each verb is one function and one transaction; reads live in `inbox` and `view`.
 tells the life of a request.
 """
 
-from engine import (
-    definitions,
-    drafts,
-    errors,
-    events,
-    inbox,
-    messages,
-    migrating,
-    occurrences,
-    operations,
-    outbox,
-    substitutes,
-    timers,
-    versions,
-)
-from engine.asking import add_sign, answer, ask, drop_sign
-from engine.batches import RowRefused, start_many
-from engine.calendar import Calendar, Weekdays, add_working_days
-from engine.cases import Case, OpenTask
-from engine.decisions import approve, approve_many, refuse, submit
-from engine.definitions import deploy
-from engine.dialect import Deployed, Node
-from engine.ending import end, terminate, withdraw
-from engine.errors import HallError, Problem
-from engine.handing import claim, handover, release, transfer
-from engine.moves import Outcome
-from engine.parts import Part
-from engine.returning import Target, return_to
-from engine.rows import (
+from engine import errors, events, operations
+from engine.boxes import inbox
+from engine.boxes.rows import (
     Count,
     Facets,
     MessageRow,
@@ -42,12 +16,28 @@ from engine.rows import (
     TaskFilter,
     TaskRow,
 )
+from engine.boxes.view import Entry, RequestView, view
+from engine.calendar import Calendar, Weekdays, add_working_days
+from engine.diagrams import definitions, versions
+from engine.diagrams.definitions import deploy
+from engine.diagrams.dialect import Deployed, Node
+from engine.errors import HallError, Problem
+from engine.owed import drafts, messages, outbox
+from engine.requests.cases import Case, OpenTask
+from engine.requests.parts import Part
 from engine.runtime import SYSTEM, Actor, Directory, Mandate, Runtime
-from engine.sharing import CopyRow, comment, copies_of, copy, mark_read, urge
-from engine.starting import Filing, InFlight, in_flight, start
-from engine.substitutes import SubstituteRow
-from engine.taking import take_back
-from engine.view import Entry, RequestView, view
+from engine.verbs import migrating, occurrences, substitutes, timers
+from engine.verbs.asking import add_sign, answer, ask, drop_sign
+from engine.verbs.batches import RowRefused, start_many
+from engine.verbs.decisions import approve, approve_many, refuse, submit
+from engine.verbs.ending import end, terminate, withdraw
+from engine.verbs.handing import claim, handover, release, transfer
+from engine.verbs.moves import Outcome
+from engine.verbs.returning import Target, return_to
+from engine.verbs.sharing import CopyRow, comment, copies_of, copy, mark_read, urge
+from engine.verbs.starting import Filing, InFlight, in_flight, start
+from engine.verbs.substitutes import SubstituteRow
+from engine.verbs.taking import take_back
 
 __all__ = [
     "SYSTEM",

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from engine.runtime import Actor, Runtime
 
 if TYPE_CHECKING:
-    from engine.cases import Case, OpenTask
+    from engine.requests.cases import Case, OpenTask
 
 KINDS = ("started", "returned", "withdrawn", "ended", "completed", "refused")
 

@@ -19,7 +19,7 @@ from engine.models import History
 from engine.runtime import Actor, Runtime
 
 if TYPE_CHECKING:
-    from engine.cases import Case, OpenTask
+    from engine.requests.cases import Case, OpenTask
 
 LABELS = {
     "start": "提交申请",

@@ -19,7 +19,7 @@ from engine.models import Effect
 from engine.runtime import Actor, Runtime
 
 if TYPE_CHECKING:
-    from engine.cases import Case
+    from engine.requests.cases import Case
 
 
 @dataclass(frozen=True, slots=True)

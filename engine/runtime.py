@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from engine.calendar import Calendar
 
 if TYPE_CHECKING:
-    from engine.advancing import Halt
+    from engine.requests.advancing import Halt
 
 ANYWHERE = "*"
 ADMIN = "流程管理员"  # the post that repairs, migrates, hands over and ends what is stuck

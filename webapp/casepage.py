@@ -16,11 +16,13 @@ from typing import Any
 from flask import url_for
 from markupsafe import Markup
 
-from engine import Entry, OpenTask, RequestView, incident_desk, sharing
-from engine.incident_desk import IncidentRow
-from engine.moves import OPINION_CHARS_MAX
-from engine.parts import NAMES
-from engine.permissions import administers
+from engine import Entry, OpenTask, RequestView
+from engine.boxes import incident_desk
+from engine.boxes.incident_desk import IncidentRow
+from engine.requests.parts import NAMES
+from engine.verbs import sharing
+from engine.verbs.moves import OPINION_CHARS_MAX
+from engine.verbs.permissions import administers
 from handlers import documents
 from handlers.notices import queries as notices
 from handlers.people import queries as people

@@ -327,7 +327,7 @@ def lint() -> None:
 @click.argument("folder", type=click.Path(path_type=Path, exists=True), default=ROOT / "bpmn")
 def lint_bpmn(folder: Path) -> None:
     """House rules for diagrams."""
-    from engine.lint import check_folder
+    from engine.diagrams.lint import check_folder
     from webapp.rooms import register_handlers
 
     register_handlers()

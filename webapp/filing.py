@@ -16,8 +16,10 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 import engine
-from engine import Deployed, RequestView, definitions, drafts, errors
+from engine import Deployed, RequestView, errors
+from engine.diagrams import definitions
 from engine.models import Instance
+from engine.owed import drafts
 from forms import registry
 from forms.base import Checked
 from handlers import documents

@@ -14,8 +14,9 @@ from flask import session as cookie
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 
-from engine import definitions, incident_desk
-from engine.permissions import administers
+from engine.boxes import incident_desk
+from engine.diagrams import definitions
+from engine.verbs.permissions import administers
 from webapp import demo, jobpages
 from webapp.runtime import actor, center, counts, me, person, runtime, settings
 from webapp.settings import ROOT

@@ -10,7 +10,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from engine import RequestFilter
-from engine import inbox as boxes
+from engine.boxes import inbox as boxes
 from handlers.people.queries import Profile
 from handlers.units import queries as units
 from handlers.units.codes import UNIT_STATUSES

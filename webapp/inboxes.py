@@ -15,8 +15,10 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from engine import RequestFilter, TaskFilter, definitions, messages
-from engine import inbox as boxes
+from engine import RequestFilter, TaskFilter
+from engine.boxes import inbox as boxes
+from engine.diagrams import definitions
+from engine.owed import messages
 from webapp import parking
 from webapp.format import SHANGHAI
 from webapp.frame import offer_undo

@@ -12,11 +12,13 @@ from typing import Any, NoReturn
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from engine import HallError, bulk, definitions, errors, repairing
-from engine import incident_desk as desk
+from engine import HallError, errors
+from engine.boxes import incident_desk as desk
+from engine.boxes.incident_desk import IncidentDetail, IncidentFilter
 from engine.database import number_in
-from engine.incident_desk import IncidentDetail, IncidentFilter
-from engine.moves import OPINION_CHARS_MAX
+from engine.diagrams import definitions
+from engine.verbs import bulk, repairing
+from engine.verbs.moves import OPINION_CHARS_MAX
 from webapp.runtime import actor, runtime, session
 from webapp.security import audience
 

@@ -14,10 +14,11 @@ from flask import Blueprint, current_app, flash, g, redirect, render_template, u
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
 
-from engine import bulk, job_desk, migrating
+from engine.boxes import job_desk
+from engine.boxes.job_desk import JobView
 from engine.errors import Conflict
-from engine.job_desk import JobView
-from engine.permissions import administers
+from engine.verbs import bulk, migrating
+from engine.verbs.permissions import administers
 from webapp.runtime import actor, runtime, session
 
 bp = Blueprint("jobs", __name__)

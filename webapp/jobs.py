@@ -19,11 +19,13 @@ import structlog
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine import Runtime, audit, outbox, timers
-from engine import jobs as long_jobs
+from engine import Runtime, audit
 from engine.calendar import Calendar
 from engine.database import configure
 from engine.models import Job, OutboxItem
+from engine.owed import jobs as long_jobs
+from engine.owed import outbox
+from engine.verbs import timers
 from handlers import documents
 from handlers.centers import Center
 from handlers.people import sign_in

@@ -29,7 +29,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 
 import engine
-from engine import definitions
+from engine.diagrams import definitions
 from engine.errors import HallError, Problem
 from engine.runtime import Runtime
 from handlers import documents

@@ -9,9 +9,9 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 import engine
-from engine import drafts
 from engine.database import number_in
-from engine.moves import OPINION_CHARS_MAX
+from engine.owed import drafts
+from engine.verbs.moves import OPINION_CHARS_MAX
 from handlers.people import desk
 from webapp import parking
 from webapp.runtime import actor, center, runtime, session

@@ -11,7 +11,7 @@ from pathlib import Path
 from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
-from engine import inbox as boxes
+from engine.boxes import inbox as boxes
 from handlers.people import queries
 from webapp.runtime import actor, runtime, session
 from webapp.security import audience

@@ -14,8 +14,9 @@ from flask import current_app, request, session, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from engine import Actor, drafts
+from engine import Actor
 from engine.errors import HallError
+from engine.owed import drafts
 from webapp.runtime import center, runtime
 
 OWNER = "who"  # key in the signed cookie: the user id of the last sign-in of this browser

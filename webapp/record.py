@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from engine import Entry, RequestView
-from engine.parts import NAMES
+from engine.requests.parts import NAMES
 from webapp import filing
 from webapp.format import moment
 from webapp.materials import FileView

@@ -15,11 +15,12 @@ from sqlalchemy import select
 from werkzeug.exceptions import RequestEntityTooLarge
 
 import engine
-from engine import RequestView, drafts, errors
-from engine import inbox as boxes
+from engine import RequestView, errors
+from engine.boxes import inbox as boxes
 from engine.database import number_in, transaction
 from engine.models import Instance, Task
-from engine.moves import OPINION_CHARS_MAX
+from engine.owed import drafts
+from engine.verbs.moves import OPINION_CHARS_MAX
 from webapp import acts, attachments, casepage, filing, materials, parking, people
 from webapp.acts import ACTS, Posted
 from webapp.casepage import Said

@@ -16,12 +16,13 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 import engine
-from engine import Facets, TaskFilter, TaskRow, errors, permissions
-from engine import inbox as boxes
+from engine import Facets, TaskFilter, TaskRow, errors
+from engine.boxes import inbox as boxes
+from engine.boxes.rows import PAGE_ROWS_MAX, Count
 from engine.database import number_in, possible
 from engine.models import Instance, Task
-from engine.moves import OPINION_CHARS_MAX
-from engine.rows import PAGE_ROWS_MAX, Count
+from engine.verbs import permissions
+from engine.verbs.moves import OPINION_CHARS_MAX
 from handlers.people import desk as keeping
 from webapp import casepage, materials, opinions, parking
 from webapp.runtime import actor, center, counts, runtime, session, settings

@@ -15,7 +15,7 @@ import engine
 import handlers
 from engine import Deployed, Runtime
 from engine.calendar import ZONE, Calendar
-from engine.lint import Known, service_files
+from engine.diagrams.lint import Known, service_files
 from engine.runtime import SYSTEM
 from forms import registry
 from handlers import calendars, centers
@@ -25,7 +25,7 @@ from handlers.notices import delivery, texts
 from handlers.people.operations import sync_branches, sync_roles
 from webapp.settings import Settings, SettingsError
 
-ENGINE_JOBS = ("engine.bulk", "engine.migrating")  # long jobs the engine does itself
+ENGINE_JOBS = ("engine.verbs.bulk", "engine.verbs.migrating")  # long jobs the engine does itself
 
 
 def register_handlers() -> None:

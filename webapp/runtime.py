@@ -16,7 +16,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
 from engine import Actor, Runtime
-from engine import inbox as boxes
+from engine.boxes import inbox as boxes
 from engine.calendar import Calendar
 from engine.models import Base
 from handlers.centers import Center

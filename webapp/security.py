@@ -15,7 +15,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
 
-from engine.permissions import administers
+from engine.verbs.permissions import administers
 from webapp import parking
 from webapp.runtime import person
 

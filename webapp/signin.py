@@ -26,7 +26,7 @@ from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, login_user, logout_user
 
 from engine.errors import Problem
-from engine.substitutes import mandates_of
+from engine.verbs.substitutes import mandates_of
 from handlers.centers import Door
 from handlers.people import operations, queries, sign_in
 from handlers.people.rules import LockRule

@@ -14,12 +14,13 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
-from engine import bulk, definitions, handing, holdings, substitutes
 from engine.calendar import ZONE
 from engine.database import number_in
+from engine.diagrams import definitions
 from engine.errors import HallError, Problem
-from engine.moves import OPINION_CHARS_MAX
-from engine.permissions import administers
+from engine.verbs import bulk, handing, holdings, substitutes
+from engine.verbs.moves import OPINION_CHARS_MAX
+from engine.verbs.permissions import administers
 from webapp import people
 from webapp.people import Picked
 from webapp.runtime import actor, center, now, runtime, session

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine import RequestView
-from engine.parts import Part
+from engine.requests.parts import Part
 
 RULES = {
     "all": "会签，全部同意才通过，有一人驳回即驳回。",

@@ -14,12 +14,14 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from engine import SYSTEM, definitions, migrating, versions
+from engine import SYSTEM
 from engine.database import number_in
+from engine.diagrams import definitions, versions
+from engine.diagrams.versions import Comparison, Version
 from engine.errors import HallError, Problem
-from engine.migrating import AT_ONCE_MAX, NUMBERS_MAX, Errand, Tally
-from engine.moves import OPINION_CHARS_MAX
-from engine.versions import Comparison, Version
+from engine.verbs import migrating
+from engine.verbs.migrating import AT_ONCE_MAX, NUMBERS_MAX, Errand, Tally
+from engine.verbs.moves import OPINION_CHARS_MAX
 from webapp import security
 from webapp.runtime import actor, runtime, session
 from webapp.security import audience

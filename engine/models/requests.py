@@ -131,7 +131,7 @@ class Task(Base):
             postgresql_where=text("parent_id is null"),
         ),
         # Partial indexes keep the pools small however long the archive grows.  What a post may
-        # take: nobody's reviews, and the forms of its unit whoever filed.  See `engine.pools`: what
+        # take: nobody's reviews, and the forms of its unit whoever filed.  See `pools`: what
         # it asks of a step stands in the index too, so that counting goes from page to page of it
         # and not to a row somewhere in millions.
         Index(

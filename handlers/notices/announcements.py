@@ -13,8 +13,8 @@ from typing import Protocol
 
 from sqlalchemy import select
 
-from engine import messages, outbox
 from engine.models import Task
+from engine.owed import messages, outbox
 from engine.runtime import Runtime
 from handlers.centers import Center, Notice
 from handlers.notices import texts

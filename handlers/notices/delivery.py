@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from engine.database import transaction
-from engine.outbox import BACKOFF_SECONDS, Job, Retry, handler
+from engine.owed.outbox import BACKOFF_SECONDS, Job, Retry, handler
 from handlers.notices import circuit
 from handlers.notices.gateways import Gateway, Outcome, Outgoing, Receipt, build
 from handlers.notices.models import ERROR_CHARS_MAX, FINAL, SmsMessage

@@ -26,8 +26,10 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 import engine
-from engine import cases, codec, permissions
 from engine.database import transaction
+from engine.requests import cases
+from engine.tokens import codec
+from engine.verbs import permissions
 from tests.bench import filings, growth, start_many, stores
 from tests.bench.floor import EFFECTS, HISTORY, INSTANCE, OUTBOX, TASK, Floor, model_of
 from tests.bench.recording import Said, difference, recorded

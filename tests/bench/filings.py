@@ -10,10 +10,11 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, bindparam, sele
 from sqlalchemy.orm import Session
 
 import engine
-from engine import Actor, Runtime, Weekdays, outbox
+from engine import Actor, Runtime, Weekdays
 from engine.database import transaction
 from engine.models import Base, Task
 from engine.operations import Call, operation
+from engine.owed import outbox
 
 KEY = "bench_step"
 STEP = "check"  # the step whose approval is measured

@@ -22,8 +22,9 @@ from sqlalchemy import Engine, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 import engine
-from engine import cases, history
+from engine import history
 from engine.database import transaction
+from engine.requests import cases
 from tests.bench import filings, stores
 from tests.bench.floor import INSTANCE, TASK
 from tests.builders import diagrams

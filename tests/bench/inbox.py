@@ -24,7 +24,8 @@ from typing import Any
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
-from engine import Actor, Runtime, TaskFilter, inbox
+from engine import Actor, Runtime, TaskFilter
+from engine.boxes import inbox
 from tests.bench import stores
 from tests.bench.crowd import LARGE, SMALL, THIN, Crowd, fill
 from tests.bench.filings import runtime

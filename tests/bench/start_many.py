@@ -16,9 +16,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 import engine
-from engine.batches import start_many
 from engine.models import Instance
-from engine.starting import Filing
+from engine.verbs.batches import start_many
+from engine.verbs.starting import Filing
 from tests.bench import filings, stores
 
 STORES = {"sqlite": "sqlite_normal_core", "pg": "pg_core"}

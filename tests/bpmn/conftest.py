@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 import engine
 from engine import Runtime
-from engine.lint import service_files
+from engine.diagrams.lint import service_files
 from handlers import centers, demo
 from handlers.calendars import WorkingCalendar
 from handlers.units.models import Unit

@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import update
 
 import engine
-from engine import errors, timers
+from engine import errors
+from engine.verbs import timers
 from handlers.units.models import Unit
 from tests.bpmn.centre import Centre
 from tests.conftest import Clock

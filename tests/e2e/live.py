@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 import engine
 from deploy.servers import die_with_parent, free_port
 from engine import Actor, Runtime
-from engine.lint import service_files
+from engine.diagrams.lint import service_files
 from forms.units import UnitInfoChange
 from handlers import demo as demonstration
 from handlers.people import queries, sign_in

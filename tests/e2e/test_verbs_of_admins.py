@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from playwright.sync_api import Page, expect
 
-from engine import jobs
 from engine.calendar import ZONE
 from engine.database import transaction
 from engine.models import Job
+from engine.owed import jobs
 from tests.e2e.axe import look
 from tests.e2e.live import SERVICE, LiveHall, unit_login
 from tests.e2e.visitors import NARROW, WIDE, Team, field, pick, record, toast

@@ -18,8 +18,9 @@ from typing import Any
 
 from sqlalchemy import text
 
-from engine import audit, workflow
+from engine import audit
 from engine.errors import HallError
+from engine.tokens import workflow
 from tests.engine.hall import TABLES, Hall
 from tests.engine.killing import COMMIT, at_every_moment, die_at, in_a_copy
 

@@ -13,11 +13,12 @@ from sqlalchemy import Engine, create_engine, select
 from sqlalchemy.orm import Session, sessionmaker
 
 import engine
-from engine import Actor, Mandate, Problem, Runtime, messages, outbox
+from engine import Actor, Mandate, Problem, Runtime
 from engine.database import configure
 from engine.errors import BpmnError, OperationFailed
 from engine.models import Base, History, Instance, Task
 from engine.operations import Call, operation
+from engine.owed import messages, outbox
 from tests.builders.diagrams import FIRST, OPERATOR, SECOND
 
 if TYPE_CHECKING:  # the processes of test_crash.py start faster without pytest

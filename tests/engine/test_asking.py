@@ -8,8 +8,8 @@ import pytest
 
 import engine
 from engine import Actor, errors
+from engine.diagrams.tallying import ROWS_MAX
 from engine.models import Task
-from engine.rules_team import ROWS_MAX
 from tests.builders import diagrams
 from tests.engine.hall import (
     APPLICANT,

@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 
 import engine
 from engine import Filing, RowRefused, audit, errors, events
-from engine.batches import BATCH_MAX
+from engine.diagrams.routes import Routes
 from engine.models import Incident, Task
-from engine.routes import Routes
+from engine.verbs.batches import BATCH_MAX
 from tests.builders import diagrams
 from tests.builders.diagrams import OPERATOR
 from tests.engine.hall import (

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 import engine
-from engine import bulk, errors, incident_desk, job_desk, jobs, repairing
-from engine.jobs import LEASE_SECONDS
+from engine import errors
+from engine.boxes import incident_desk, job_desk
 from engine.operations import Call
+from engine.owed import jobs
+from engine.owed.jobs import LEASE_SECONDS
+from engine.verbs import bulk, repairing
 from tests.builders.diagrams import flows, one_review, service
 from tests.engine.hall import (
     BRANCH,

@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import select
 
 import engine
-from engine import Actor, errors, repairing
+from engine import Actor, errors
 from engine.models import History, Incident, Task
+from engine.verbs import repairing
 from tests.builders import diagrams
 from tests.builders.diagrams import SECOND
 from tests.engine.hall import (

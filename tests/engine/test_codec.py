@@ -19,11 +19,14 @@ from SpiffWorkflow.spiff.parser.process import SpiffBpmnParser
 from SpiffWorkflow.util.task import TaskState
 
 import engine
-from engine import Runtime, codec, dialect
+from engine import Runtime
+from engine.diagrams import dialect
+from engine.diagrams.rehearsal import open_tasks
 from engine.errors import OperationFailed, Refused
-from engine.rehearsal import open_tasks
-from engine.script import ScriptEngine
-from engine.workflow import Workflow
+from engine.requests import advancing
+from engine.scripts.script import ScriptEngine
+from engine.tokens import codec
+from engine.tokens.workflow import Workflow
 from tests.builders import diagrams
 from tests.engine.hall import REVIEWER, SECONDER, Hall
 
@@ -157,7 +160,7 @@ def test_a_loop_that_never_ends_is_stopped_with_a_sentence(
     empty_hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hall = empty_hall
-    monkeypatch.setattr(engine.advancing, "AUTO_STEPS_MAX", 50)
+    monkeypatch.setattr(advancing, "AUTO_STEPS_MAX", 50)
     way = diagrams.flows("review", "step", "more", "end") + diagrams.flow("more", "step", "n > 0")
     parts = diagrams.script("step", "n = 1") + diagrams.gateway("more", "end")
     hall.deploy(diagrams.one_review(between=parts, way=way), "one_review")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import engine
-from engine import substitutes
+from engine.verbs import substitutes
 from tests.builders import diagrams
 from tests.engine.crashing import Deed, Trial, Trials, survives
 from tests.engine.hall import (

@@ -8,23 +8,15 @@ from typing import Any
 import pytest
 
 import engine
-from engine import (
-    audit,
-    drafts,
-    incident_desk,
-    job_desk,
-    jobs,
-    migrating,
-    occurrences,
-    outbox,
-    repairing,
-    timers,
-)
-from engine import messages as inhall
+from engine import audit
+from engine.boxes import incident_desk, job_desk
 from engine.database import transaction
-from engine.jobs import Work
-from engine.outbox import LEASE_SECONDS
+from engine.owed import drafts, jobs, outbox
+from engine.owed import messages as inhall
+from engine.owed.jobs import Work
+from engine.owed.outbox import LEASE_SECONDS
 from engine.runtime import SYSTEM
+from engine.verbs import migrating, occurrences, repairing, timers
 from tests.builders import diagrams
 from tests.builders.diagrams import flows, one_review, service
 from tests.engine.crashing import Deed, Trial, Trials, survives

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import engine
-from engine import definitions, lint
+from engine.diagrams import definitions, lint
 from engine.errors import BadDefinition
 from tests.builders import diagrams
 from tests.builders.diagrams import (

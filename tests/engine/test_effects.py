@@ -9,9 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 import engine
-from engine import cases, errors, operations
+from engine import errors, operations
 from engine.models import Effect, OutboxItem
 from engine.operations import Call
+from engine.requests import cases
 from engine.runtime import SYSTEM
 from tests.builders import diagrams
 from tests.engine.hall import (

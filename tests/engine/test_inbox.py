@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 import engine
-from engine import Actor, RequestFilter, TaskFilter, inbox, messages
+from engine import Actor, RequestFilter, TaskFilter
+from engine.boxes import inbox
 from engine.database import transaction
 from engine.errors import Refused
+from engine.owed import messages
 from tests.builders import diagrams
 from tests.engine.hall import (
     APPLICANT,

@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import select
 
 import engine
-from engine import incident_desk as desk
-from engine import repairing, timers
+from engine.boxes import incident_desk as desk
+from engine.boxes.incident_desk import IncidentFilter, IncidentRow
 from engine.errors import Conflict, Forbidden, NotFound, OperationFailed, ReasonMissing, Refused
-from engine.incident_desk import IncidentFilter, IncidentRow
 from engine.models import History, Instance
 from engine.operations import Call
-from engine.outbox import TRIES_MAX
-from engine.repairing import StillFailing
+from engine.owed.outbox import TRIES_MAX
+from engine.verbs import repairing, timers
+from engine.verbs.repairing import StillFailing
 from tests.builders import diagrams
 from tests.builders.diagrams import FIRST, OPERATOR, flow, flows, gateway
 from tests.engine.hall import (

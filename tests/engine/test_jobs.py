@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from engine import Runtime, incident_desk, job_desk, jobs, outbox, repairing
+from engine import Runtime
+from engine.boxes import incident_desk, job_desk
+from engine.boxes.incident_desk import IncidentFilter
 from engine.database import transaction
 from engine.errors import Conflict, NotFound
-from engine.incident_desk import IncidentFilter
-from engine.jobs import BACKOFF_SECONDS, LEASE_SECONDS, Work
 from engine.models import Job, OutboxItem
+from engine.owed import jobs, outbox
+from engine.owed.jobs import BACKOFF_SECONDS, LEASE_SECONDS, Work
+from engine.verbs import repairing
 from tests.engine.hall import KEEPER, KEEPER_2, REVIEWER, SECONDER, Hall, standing_in
 from tests.engine.killing import killed
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from engine import Runtime, drafts, messages
+from engine import Runtime
 from engine.database import transaction
-from engine.drafts import DRAFT_BYTES_MAX
 from engine.errors import NotFound, Refused
 from engine.models import Message
+from engine.owed import drafts, messages
+from engine.owed.drafts import DRAFT_BYTES_MAX
 from tests.engine.hall import APPLICANT, COLLEAGUE, Hall
 
 

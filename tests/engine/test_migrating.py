@@ -11,10 +11,14 @@ import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 import engine
-from engine import Runtime, audit, drafts, job_desk, jobs, migrating, repairing, versions
+from engine import Runtime, audit
+from engine.boxes import job_desk
+from engine.diagrams import versions
 from engine.errors import Forbidden, NotFound, OperationFailed, Problem, ReasonMissing, Refused
-from engine.migrating import Errand, Verdict
 from engine.models import History, Incident
+from engine.owed import drafts, jobs
+from engine.verbs import migrating, repairing
+from engine.verbs.migrating import Errand, Verdict
 from tests.builders.diagrams import (
     FIRST,
     OPERATOR,

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 import engine
-from engine import audit, cases, errors, holdings, incidents, repairing
-from engine import incident_desk as desk
-from engine.advancing import NOWHERE, Halt
+from engine import audit, errors
+from engine.boxes import incident_desk as desk
 from engine.database import transaction
 from engine.models import Seal
+from engine.requests import cases, incidents
+from engine.requests.advancing import NOWHERE, Halt
+from engine.verbs import holdings, repairing
 from tests.builders import diagrams as d
 from tests.engine.hall import (
     BOTH,

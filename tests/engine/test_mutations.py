@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from lxml import etree
 
-from engine import lint
+from engine.diagrams import lint
 from engine.errors import BadDefinition
 from tests.engine.test_equivalence import CORPUS
 from tests.engine.twins import files_of

@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import select, text
 
 import engine
-from engine import errors, occurrences, outbox
+from engine import errors
 from engine.models import Instance, OutboxItem, Subscription
+from engine.owed import outbox
 from engine.runtime import SYSTEM
+from engine.verbs import occurrences
 from tests.builders import diagrams
 from tests.builders.diagrams import FIRST, flows
 from tests.engine.hall import APPLICANT, REVIEWER, Hall, filing

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from engine import outbox
 from engine.database import transaction
 from engine.models import OutboxItem
-from engine.outbox import BACKOFF_SECONDS, LEASE_SECONDS, Job, Retry
+from engine.owed import outbox
+from engine.owed.outbox import BACKOFF_SECONDS, LEASE_SECONDS, Job, Retry
 from tests.engine.hall import REVIEWER, SECONDER, Hall
 
 Letter = Callable[[Job], None]

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 import engine
-from engine import Actor, TaskFilter, cases, inbox, permissions, pools
-from engine.rows import COUNTED_MAX
+from engine import Actor, TaskFilter
+from engine.boxes import inbox, pools
+from engine.boxes.rows import COUNTED_MAX
+from engine.requests import cases
 from engine.runtime import Mandate
+from engine.verbs import permissions
 from tests.builders import diagrams
 from tests.builders.diagrams import FIRST, SECOND
 from tests.engine.hall import (

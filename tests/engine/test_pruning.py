@@ -13,13 +13,15 @@ from SpiffWorkflow.bpmn.specs.defaults import InclusiveGateway, ParallelGateway
 from SpiffWorkflow.util.task import TaskState
 
 import engine
-from engine import Runtime, codec, dialect, pruning
-from engine.cases import Case
-from engine.rehearsal import open_tasks
-from engine.returning import up
-from engine.script import ScriptEngine
-from engine.view import marks
-from engine.workflow import Workflow
+from engine import Runtime
+from engine.boxes.view import marks
+from engine.diagrams import dialect
+from engine.diagrams.rehearsal import open_tasks
+from engine.requests.cases import Case
+from engine.scripts.script import ScriptEngine
+from engine.tokens import codec, pruning
+from engine.tokens.workflow import Workflow
+from engine.verbs.returning import up
 from tests.builders import diagrams
 from tests.engine.hall import REVIEWER, REVIEWER_2, Hall
 from tests.engine.rounds import BLOCKS, automatic, rounds

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 import engine
-from engine import Actor, Runtime, audit, errors, outbox, timers
-from engine.definitions import Deployed
+from engine import Actor, Runtime, audit, errors
+from engine.diagrams.definitions import Deployed
 from engine.models import Task
+from engine.owed import outbox
+from engine.verbs import timers
 from tests.builders import diagrams
 from tests.builders.diagrams import SECOND
 from tests.engine.hall import (

@@ -12,9 +12,12 @@ import pytest
 from sqlalchemy import func, select
 
 import engine
-from engine import Actor, audit, cases, errors, inbox, timers
+from engine import Actor, audit, errors
+from engine.boxes import inbox
+from engine.diagrams.rehearsal import open_tasks
 from engine.models import History, Instance, Subscription, Task
-from engine.rehearsal import open_tasks
+from engine.requests import cases
+from engine.verbs import timers
 from tests.builders.diagrams import FIRST, OPERATOR
 from tests.engine.hall import (
     BOTH,

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from engine import codec, dialect, rebinding, rehearsal
-from engine.dialect import Deployed
+from engine.diagrams import dialect, rehearsal
+from engine.diagrams.dialect import Deployed
+from engine.diagrams.rehearsal import open_tasks
 from engine.errors import BadDefinition
-from engine.rehearsal import open_tasks
+from engine.tokens import codec
+from engine.verbs import rebinding
 from tests.conftest import Clock
 from tests.engine.redrawn import redrawn
 from tests.engine.twins import (

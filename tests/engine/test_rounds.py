@@ -11,8 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import engine
-from engine import messages, timer_events, timers
 from engine.errors import OperationFailed
+from engine.owed import messages
+from engine.tokens import timer_events
+from engine.verbs import timers
 from tests.builders import diagrams
 from tests.engine.hall import REVIEWER, Hall, filing, person
 from tests.engine.test_timers import REMINDER, fire_due, timed

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine.meter import STEPS_MAX
-from engine.script import Sandbox, ScriptError, compiled, evaluate
+from engine.scripts.meter import STEPS_MAX
+from engine.scripts.script import Sandbox, ScriptError, compiled, evaluate
 
 ESCAPES = {
     "dunder walk": "().__class__.__base__.__subclasses__()",
@@ -179,7 +179,7 @@ def explodes(run: Any, bomb: str) -> None:
 
 def test_the_clock_stops_what_the_steps_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(10**6))
-    monkeypatch.setattr("engine.meter.time.thread_time", lambda: float(next(ticks)))
+    monkeypatch.setattr("engine.scripts.meter.time.thread_time", lambda: float(next(ticks)))
     with pytest.raises(ScriptError, match="计算时间过长"):
         evaluate("[n for n in range(5000)]", {})
     assert next(ticks) < 5, "it was looked at early and often enough"

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 import engine
-from engine import Actor, Outcome, Runtime, errors, sharing
+from engine import Actor, Outcome, Runtime, errors
+from engine.verbs import sharing
 from tests.builders import diagrams as d
 from tests.engine.hall import (
     APPLICANT,

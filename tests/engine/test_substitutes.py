@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import engine
-from engine import Actor, Runtime, errors, substitutes
+from engine import Actor, Runtime, errors
+from engine.verbs import substitutes
 from tests.builders import diagrams as d
 from tests.engine.hall import (
     APPLICANT,

@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import select
 
 import engine
-from engine import Actor, cases, errors, permissions
+from engine import Actor, errors
+from engine.diagrams.rehearsal import open_tasks
 from engine.models import Instance, Task
-from engine.permissions import TASK_VERBS
-from engine.rehearsal import open_tasks
+from engine.requests import cases
+from engine.verbs import permissions
+from engine.verbs.permissions import TASK_VERBS
 from tests.builders import diagrams
 from tests.engine.hall import (
     APPLICANT,

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 import engine
-from engine import Runtime, timers
+from engine import Runtime
 from engine.calendar import Weekdays
+from engine.verbs import timers
 from tests.builders import diagrams
 from tests.engine.hall import APPLICANT, REVIEWER, REVIEWER_2, SECONDER, Hall
 

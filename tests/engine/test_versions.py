@@ -7,8 +7,9 @@ from xml.sax.saxutils import escape
 import pytest
 
 import engine
-from engine import Deployed, dialect, versions
-from engine.versions import Comparison
+from engine import Deployed
+from engine.diagrams import dialect, versions
+from engine.diagrams.versions import Comparison
 from tests.builders.diagrams import (
     FIRST,
     OPERATOR,

@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy import event, select
 
 import engine
-from engine import errors, occurrences, timers
-from engine.dialect import parse
+from engine import errors
+from engine.diagrams.dialect import parse
 from engine.models import History, Instance
 from engine.runtime import SYSTEM
+from engine.verbs import occurrences, timers
 from tests.builders import diagrams
 from tests.builders.diagrams import FIRST, flows
 from tests.engine.hall import APPLICANT, BRANCH, COLLEAGUE, REVIEWER, Hall, filing, person

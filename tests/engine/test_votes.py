@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import engine
-from engine import Actor, Runtime, errors, voting
+from engine import Actor, Runtime, errors
+from engine.diagrams import tallying
 from engine.models import History
 from tests.engine.hall import (
     APPLICANT,
@@ -51,7 +52,7 @@ Y, N, O = "approve", "refuse", None  # noqa: E741
     ],
 )
 def test_votes_are_counted(sign: str, decisions: list[str | None], result: str | None) -> None:
-    assert voting.tally(sign, decisions) == result
+    assert tallying.tally(sign, decisions) == result
 
 
 def test_everybody_approves_and_the_request_goes_on(hall: Hall) -> None:

@@ -23,10 +23,12 @@ from SpiffWorkflow.spiff.specs.event_definitions import (
 )
 from SpiffWorkflow.util.task import TaskState
 
-from engine import Runtime, codec, dialect
-from engine.bpmn_events import Message, Signal
-from engine.script import ScriptEngine
-from engine.workflow import Workflow
+from engine import Runtime
+from engine.diagrams import dialect
+from engine.scripts.script import ScriptEngine
+from engine.tokens import codec
+from engine.tokens.bpmn_events import Message, Signal
+from engine.tokens.workflow import Workflow
 from tests.conftest import Clock
 
 STEPS_MAX = 200

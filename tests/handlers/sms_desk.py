@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine import outbox
 from engine.calendar import Weekdays
 from engine.database import transaction
 from engine.models import OutboxItem
+from engine.owed import outbox
 from engine.runtime import Runtime
 from handlers.notices.announcements import queue_sms
 from handlers.notices.models import SmsMessage

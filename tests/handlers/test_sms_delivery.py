@@ -16,8 +16,8 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 
-from engine import outbox
 from engine.database import configure
+from engine.owed import outbox
 from handlers.notices import delivery, queries
 from handlers.notices.gateways import Gateway, Outcome, Outgoing, Receipt
 from handlers.notices.settings import SmsSettings
@@ -262,7 +262,7 @@ import sys
 from datetime import datetime
 from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
-from engine import outbox
+from engine.owed import outbox
 from engine.database import configure
 from handlers.notices import delivery
 from tests.handlers.sms_desk import settings_for

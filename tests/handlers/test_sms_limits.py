@@ -11,8 +11,8 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import sessionmaker
 
-from engine import outbox
 from engine.database import configure
+from engine.owed import outbox
 from handlers.notices import delivery, queries
 from handlers.notices.models import SmsGateway, SmsMessage
 from tests.conftest import Clock

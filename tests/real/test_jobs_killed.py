@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text, update
 
-from engine import bulk
 from engine.models import History, Instance, Job
+from engine.verbs import bulk
 from tests.real.programs import Program, eventually
 from tests.real.setup import LEASE_AND_MORE, RealHall
 

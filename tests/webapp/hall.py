@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 import engine
 from engine import Actor, Runtime
-from engine.lint import service_files
+from engine.diagrams.lint import service_files
 from engine.runtime import SYSTEM
 from handlers import demo
 from handlers.people import queries, sign_in

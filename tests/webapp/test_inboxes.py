@@ -7,7 +7,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from engine import inbox as boxes
+from engine.boxes import inbox as boxes
 from tests.webapp.hall import Hall, csrf_of, post
 
 

@@ -16,10 +16,11 @@ from rq import Queue, SimpleWorker
 from sqlalchemy import create_engine, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from engine import Actor, outbox
-from engine import jobs as long_jobs
+from engine import Actor
 from engine.database import configure
 from engine.models import Job, OutboxItem
+from engine.owed import jobs as long_jobs
+from engine.owed import outbox
 from webapp import jobs, queues
 from webapp.settings import load
 

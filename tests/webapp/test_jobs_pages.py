@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from engine import bulk, incident_desk, jobs
+from engine.boxes import incident_desk
 from engine.database import transaction
 from engine.models import Job
+from engine.owed import jobs
+from engine.verbs import bulk
 from tests.webapp.hall import Hall, post
 from webapp.jobs import Workshop, workshop
 

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from engine import outbox
 from engine.database import configure
+from engine.owed import outbox
 from webapp.observability import Metrics, health, may_read_metrics
 
 NOW = datetime(2026, 7, 15, 1, 30, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 import engine
-from engine import substitutes
+from engine.verbs import substitutes
 from tests.webapp.hall import Hall, post
 from tests.webapp.steps import act, decide, filed, offered
 from webapp import acts

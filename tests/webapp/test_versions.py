@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 import engine
-from engine import definitions
+from engine.diagrams import definitions
 from tests.webapp.hall import SERVICE, Hall, post
 
 PAGE = f"/versions/{SERVICE}"

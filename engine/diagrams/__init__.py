@@ -1,0 +1,1 @@
+"""Diagrams: read, checked, deployed, compared, and walked ahead of time."""

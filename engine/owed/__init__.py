@@ -1,0 +1,1 @@
+"""What is kept for later: the outbox, long jobs, messages, drafts."""

@@ -1,0 +1,1 @@
+"""One request in memory: loaded, run on, its people chosen, saved."""

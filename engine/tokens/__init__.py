@@ -1,0 +1,1 @@
+"""SpiffWorkflow made flat, durable and bounded: the token state of one request."""
