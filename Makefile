@@ -2,7 +2,7 @@
 CENTER ?= qiandongnan
 HOST ?=
 PORT ?=
-JOBS ?= 2
+JOBS ?= 3
 PY := .venv/bin/python
 HALL := $(PY) -m webapp.cli
 export PYTHONDONTWRITEBYTECODE ?=
@@ -23,7 +23,7 @@ reset-demo: ## throw the demonstration's data away and make it anew
 
 test: ## set up what the tests need, and run all of them (ARGS= for pytest)
 	@deploy/setup.sh test
-	@$(PY) -m pytest -n $(JOBS) --dist loadscope $(ARGS)
+	@$(PY) -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: ## style, types, architecture, templates, diagrams
 	@deploy/setup.sh dev

@@ -26,6 +26,15 @@ bp = Blueprint("incidents", __name__)
 
 WORDS_CHARS_MAX = 160  # a kind of failure is the longest filter
 DATA_CHARS_MAX = 400_000  # indented for reading; the engine bounds what is stored
+CAUSES = {
+    "ScriptError": "表达式出错",
+    "Nobody": "无人可办",
+    "Endless": "循环不止",
+    "KeyError": "数据缺项",
+    "TypeError": "数据类型不符",
+    "ValueError": "数据不合要求",
+    "NotJson": "结果无法保存",
+}
 KINDS = {"step": "自动步骤", "timer": "定时", "outbox": "通知发送", "job": "后台任务"}
 RESOLUTIONS = {"retried": "重试成功", "skipped": "已跳过", "gone": "已随业务解除"}
 STATES = (("", "待处理"), ("resolved", "已处理"))
@@ -56,6 +65,7 @@ def index() -> ResponseReturnValue:
         states=STATES,
         services=[("", "全部业务"), *((d.key, d.name) for d in definitions.all_current(rt))],
         kinds=KINDS,
+        causes=CAUSES,
         resolutions=RESOLUTIONS,
         at_once_max=bulk.AT_ONCE_MAX,
         next_url=url_for("incidents.index", after=page.next, **here) if page.next else "",

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+import engine
 from tests.e2e.axe import look, violations
 from tests.e2e.live import LiveHall, unit_login
 from tests.e2e.visitors import NARROW, Visitors, field
@@ -177,10 +178,11 @@ def _somebody_else_now(page: Page, scene: Scene) -> None:
 
 
 def _moved_on(page: Page, scene: Scene) -> None:
-    page.goto(f"/requests/{scene.running}")
+    no = scene.hall.file(REFUSED, pay_day="28")
+    page.goto(f"/requests/{no}")
     page.get_by_label("审批意见").fill("同意变更。")
-    page.locator("input[name=seen]").first.evaluate("input => { input.value = 0; }")
-    page.locator("input[name=task]").first.evaluate("input => { input.value = 999999; }")
+    with scene.hall.runtime() as rt:
+        engine.withdraw(rt, scene.hall.actor(REFUSED), no)
     page.get_by_role("button", name="同意", exact=True).click()
     page.locator(".h-alert").first.wait_for()
 

@@ -23,6 +23,11 @@ CHANGE = {
 }
 
 
+@pytest.fixture
+def hall(own_hall: LiveHall) -> LiveHall:
+    return own_hall
+
+
 def stopped(hall: LiveHall, login: str) -> str:
     """A request filed without the list of changes that the routing table asks for."""
     who, unit = hall.actor(login), hall.unit(login)

@@ -117,6 +117,7 @@ def toast(page: Page, text: str) -> None:
 
 
 def no_sideways_scroll(page: Page) -> None:
+    page.wait_for_load_state()
     wide = page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 import engine
 from engine import operations
+from engine.boxes import incident_desk
 from tests.webapp.hall import SERVICE, Hall, post
 
 SAID = "登记库没有这个单位"
@@ -202,7 +203,7 @@ def test_where_money_moves_the_other_admin_sees_what_changes_and_confirms(
     works: list[Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine.incident_desk, "needs_two", lambda case: True)
+    monkeypatch.setattr(incident_desk, "needs_two", lambda case: True)
     where = address(admin)
     data = data_of(admin.get(where).text) | {"opinion": "金额已核对"}
     fields = {"data": json.dumps(data, ensure_ascii=False), "reason": "回单金额不符"}
