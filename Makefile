@@ -2,7 +2,7 @@
 CENTER ?= qiandongnan
 HOST ?=
 PORT ?=
-JOBS ?= 3
+JOBS ?= 2
 PY := .venv/bin/python
 HALL := $(PY) -m webapp.cli
 export PYTHONDONTWRITEBYTECODE ?=

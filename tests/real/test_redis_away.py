@@ -87,7 +87,8 @@ def test_scheduler_and_workers_stop_when_told_although_redis_is_away(
         program.signal(signal.SIGTERM)
     codes = [program.wait(10) for program in told]
     assert codes[0] == 0
-    assert set(codes) <= {0, 1}  # a worker may not sign off from an absent Redis
+    # a worker may not sign off from an absent Redis, or not have come as far as to be able to
+    assert set(codes) <= {0, 1, -signal.SIGTERM}
     for program in told:
         assert not re.search("^Traceback", program.log(), re.MULTILINE), program.log()
 
