@@ -15,7 +15,7 @@ from sqlalchemy import Table, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from engine.models import Effect, History, Instance, OutboxItem, Task
+from engine.models import OPEN_STATES, Effect, History, Instance, OutboxItem, Task
 from tests.bench import filings
 from tests.bench.filings import EFFECT, NOW, REVIEWER, UNIT
 
@@ -29,16 +29,20 @@ OUTBOX = cast(Table, OutboxItem.__table__)
 LOCKED = """
     id no definition_id key name status label path progress deciders summary scope scope_name branch
     starter_id starter_name in_flight revision state started_at due_at ended_at next_timer_at
-    timer_failures"""
-OPEN = "id spiff_id node node_name kind form role domain assignee assignee_name created_at due_at"
+    timer_failures chain waits incidents"""
+OPEN = """
+    id parent_id part position status spiff_id node node_name kind form role domain assignee
+    assignee_name asked_by asked_by_name note batch created_at due_at decision completed_by
+    completed_for"""
 SAVED = """
     status label path progress deciders summary revision state updated_at ended_at in_flight
-    next_timer_at timer_failures"""
+    next_timer_at timer_failures chain waits incidents"""
 OWED = "key kind payload instance_id created_at due_at attempts"
 OPENED = """
     instance_id spiff_id node node_name kind form role domain status assignee assignee_name
-    created_at due_at"""
-HAPPENED = "instance_id seq at actor_id actor_name actor_title verb node node_name opinion detail"
+    created_at due_at order_at part position key starter_id batch"""
+HAPPENED = """
+    instance_id seq at actor_id actor_name actor_title verb node node_name opinion detail seal"""
 TAKEN = "key operation result at"
 
 _whose = select(TASK.c.instance_id).where(TASK.c.id == bindparam("task")).scalar_subquery()
@@ -49,10 +53,10 @@ LOCK = (
 )
 FIND_OPEN = (
     select(*(TASK.c[name] for name in OPEN.split()))
-    .where(TASK.c.instance_id == bindparam("request"), TASK.c.status == "open")
+    .where(TASK.c.instance_id == bindparam("request"), TASK.c.status.in_(OPEN_STATES))
     .order_by(TASK.c.id)
 )
-CLOSE = update(TASK).where(TASK.c.id == bindparam("task"), TASK.c.status == "open")
+CLOSE = update(TASK).where(TASK.c.id == bindparam("task"), TASK.c.status.in_(OPEN_STATES))
 DONE_BEFORE = select(EFFECTS.c.result).where(EFFECTS.c.key == bindparam("once"))
 OWE = {
     "sqlite": sqlite.insert(OUTBOX).on_conflict_do_nothing(index_elements=["key"]).inline(),
@@ -62,7 +66,11 @@ KEEP_EFFECT = insert(EFFECTS).inline()
 APPEND = insert(HISTORY).inline()
 _visit = (
     select(1 + func.count())
-    .where(TASK.c.instance_id == bindparam("request"), TASK.c.spiff_id == bindparam("token"))
+    .where(
+        TASK.c.instance_id == bindparam("request"),
+        TASK.c.spiff_id == bindparam("token"),
+        TASK.c.parent_id.is_(None),
+    )
     .scalar_subquery()
 )
 OPEN_NEXT = insert(TASK).values(visit=_visit).inline()
@@ -116,6 +124,8 @@ class Floor:
             "completed_at": NOW,
             "completed_by": REVIEWER.id,
             "completed_by_name": REVIEWER.name,
+            "completed_for": None,
+            "completed_for_name": None,
             "decision": "approve",
             "opinion": filings.OPINION,
         }
