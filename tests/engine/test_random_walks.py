@@ -215,7 +215,7 @@ class Walk:
         )
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_the_engine_does_what_the_model_says(empty_hall: Hall, seed: int) -> None:
     walk = Walk(empty_hall, seed)
     for _ in range(STEPS):

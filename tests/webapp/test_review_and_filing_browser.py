@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
 from tests.webapp.hall import Hall
-from tests.webapp.steps import PAGE, decide, filed, seen_by
+from tests.webapp.steps import PAGE, filed
 
 pytestmark = pytest.mark.browser
 
@@ -123,20 +123,3 @@ def test_the_desk_is_worked_by_keys(open_page: Open, hall: Hall) -> None:
     page.keyboard.press("a")
     page.wait_for_selector(f"#toasts >> text=已同意 {second}")
     assert first in page.content()
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-def test_axe_finds_nothing_on_the_working_pages(open_page: Open, hall: Hall, width: int) -> None:
-    operator, reviewer = hall.signed_in("operator"), hall.signed_in("reviewer")
-    no = filed(operator)
-    visits = [("operator", PAGE), ("reviewer", f"/requests/{no}"), ("reviewer", "/review")]
-    for name, path in visits:
-        page = open_page(name, path, width)
-        page.wait_for_load_state("networkidle")
-        assert violations(page) == [], path
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-    decide(reviewer, no, "return", opinion="请补正", **seen_by(reviewer, no))
-    for path in (f"/requests/{no}", f"/requests/{no}/edit", "/verify"):
-        page = open_page("operator", path, width)
-        page.wait_for_load_state("networkidle")
-        assert violations(page) == [], path
