@@ -332,4 +332,4 @@ def _index(name: str, columns: str, where: str = "", *, unique: bool = False) ->
 
 
 def downgrade() -> None:
-    raise NotImplementedError("requests in flight would lose their votes, seals and incidents")
+    raise RuntimeError("requests in flight would lose their votes, seals and incidents")
