@@ -34,7 +34,6 @@ TONES = {
     "withdrawn": "idle",
     "ended": "idle",
 }
-FINISHED = (TaskState.COMPLETED,)
 TAKING = ("approve", "submit", "answer", "claim")
 
 

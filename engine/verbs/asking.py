@@ -26,7 +26,6 @@ from engine.verbs.moves import (
 from engine.verbs.rules_request import is_centre
 from engine.verbs.rules_team import below
 
-NOTE_CHARS_MAX = 500  # the column
 BEFORE, AFTER = "before", "after"
 
 
