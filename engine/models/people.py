@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueC
 from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.models.base import Base
+from engine.sealing import SealedJson
 
 
 class Message(Base):
@@ -50,7 +51,7 @@ class DraftRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     actor_id: Mapped[str] = mapped_column(String(80))
     scope_key: Mapped[str] = mapped_column(String(160))
-    data: Mapped[dict[str, Any]]
+    data: Mapped[dict[str, Any]] = mapped_column(SealedJson("hall_draft.data"))
     updated_at: Mapped[datetime]
 
 

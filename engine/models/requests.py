@@ -13,7 +13,6 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     Index,
-    LargeBinary,
     String,
     Text,
     UniqueConstraint,
@@ -22,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.models.base import Base
+from engine.sealing import SealedBytes, SealedJson
 
 RUNNING_STATES = ("running", "returned")
 END_STATES = ("completed", "refused", "withdrawn", "ended")
@@ -97,7 +97,7 @@ class Instance(Base):
     token: Mapped[str | None] = mapped_column(String(120), unique=True)
     in_flight: Mapped[str | None] = mapped_column(String(180))
     revision: Mapped[int]  # one more with every verb; equals the last history row's seq
-    state: Mapped[bytes] = mapped_column(LargeBinary)
+    state: Mapped[bytes] = mapped_column(SealedBytes("hall_instance.state"))
     started_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     due_at: Mapped[datetime | None]
@@ -247,7 +247,8 @@ class History(Base):
     node: Mapped[str | None] = mapped_column(String(80))
     node_name: Mapped[str | None] = mapped_column(String(120))
     opinion: Mapped[str | None] = mapped_column(String(500))
-    detail: Mapped[dict[str, Any]]  # e.g. {"target": "fill", "before": …, "after": …}
+    # e.g. {"target": "fill", "before": …, "after": …}
+    detail: Mapped[dict[str, Any]] = mapped_column(SealedJson("hall_history.detail"))
     seal: Mapped[str] = mapped_column(String(64))  # HMAC over this row and the seal before it
 
 
@@ -272,5 +273,5 @@ class Effect(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(160), unique=True)
     operation: Mapped[str] = mapped_column(String(120))
-    result: Mapped[dict[str, Any]]
+    result: Mapped[dict[str, Any]] = mapped_column(SealedJson("hall_effect.result"))
     at: Mapped[datetime]

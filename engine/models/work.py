@@ -8,10 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.models.base import Base
+from engine.sealing import SealedJson, SealedText
 
 
 class OutboxItem(Base):
@@ -31,14 +32,14 @@ class OutboxItem(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(160), unique=True)
     kind: Mapped[str] = mapped_column(String(40))
-    payload: Mapped[dict[str, Any]]
+    payload: Mapped[dict[str, Any]] = mapped_column(SealedJson("hall_outbox.payload"))
     instance_id: Mapped[int | None] = mapped_column(ForeignKey("hall_instance.id"))
     created_at: Mapped[datetime]
     due_at: Mapped[datetime]  # not before; also the end of the lease while somebody runs it
     attempts: Mapped[int] = mapped_column(default=0)
     done_at: Mapped[datetime | None]
     failed_at: Mapped[datetime | None]
-    last_error: Mapped[str | None] = mapped_column(Text)
+    last_error: Mapped[str | None] = mapped_column(SealedText("hall_outbox.last_error"))
 
 
 class Job(Base):
@@ -69,17 +70,18 @@ class Job(Base):
     title: Mapped[str] = mapped_column(String(160))
     owner_id: Mapped[str] = mapped_column(String(80))  # who may look at it and cancel it
     owner_name: Mapped[str] = mapped_column(String(120))
-    payload: Mapped[dict[str, Any]]
+    payload: Mapped[dict[str, Any]] = mapped_column(SealedJson("hall_job.payload"))
     status: Mapped[str] = mapped_column(String(10))
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int] = mapped_column(default=0)  # 0: not known yet
     message: Mapped[str] = mapped_column(String(300), default="")
-    cursor: Mapped[dict[str, Any]] = mapped_column(default=dict)  # where a new runner goes on
-    result: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # where a new runner goes on
+    cursor: Mapped[dict[str, Any]] = mapped_column(SealedJson("hall_job.cursor"), default=dict)
+    result: Mapped[dict[str, Any]] = mapped_column(SealedJson("hall_job.result"), default=dict)
     cancelling: Mapped[bool] = mapped_column(default=False)
     attempts: Mapped[int] = mapped_column(default=0)  # leases given: only the newest may write
     failures: Mapped[int] = mapped_column(default=0)  # in a row, without any progress
-    last_error: Mapped[str | None] = mapped_column(Text)
+    last_error: Mapped[str | None] = mapped_column(SealedText("hall_job.last_error"))
     created_at: Mapped[datetime]
     due_at: Mapped[datetime]  # not before; also the end of the lease while somebody runs it
     started_at: Mapped[datetime | None]
@@ -112,8 +114,8 @@ class Incident(Base):
     node: Mapped[str | None] = mapped_column(String(80))
     node_name: Mapped[str | None] = mapped_column(String(120))
     cause: Mapped[str] = mapped_column(String(160))  # service, node and error class: "of a kind"
-    error: Mapped[str] = mapped_column(String(500))
-    trace: Mapped[str] = mapped_column(Text)
+    error: Mapped[str] = mapped_column(SealedText("hall_incident.error"))
+    trace: Mapped[str] = mapped_column(SealedText("hall_incident.trace"))
     attempts: Mapped[int] = mapped_column(default=1)
     opened_at: Mapped[datetime]
     last_at: Mapped[datetime]
@@ -135,7 +137,8 @@ class Repair(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     incident_id: Mapped[int] = mapped_column(ForeignKey("hall_incident.id"), index=True)
     kind: Mapped[str] = mapped_column(String(10))
-    data: Mapped[dict[str, Any]]  # edit: top-level keys to set
+    # edit: top-level keys to set
+    data: Mapped[dict[str, Any]] = mapped_column(SealedJson("hall_repair.data"))
     reason: Mapped[str] = mapped_column(String(500))
     proposed_by: Mapped[str] = mapped_column(String(80))
     proposed_by_name: Mapped[str] = mapped_column(String(120))
