@@ -7,7 +7,7 @@ PY := .venv/bin/python
 HALL := $(PY) -m webapp.cli
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help demo reset-demo test check real migration lock bench-engine bench-inbox clean
+.PHONY: help demo reset-demo test check real migration lock bench-engine bench-inbox bench-interest clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -45,6 +45,10 @@ bench-engine: ## what one durable step costs, against the floor
 bench-inbox: ## what the inbox costs with a million open steps, against a thousand
 	@deploy/setup.sh test
 	@$(PY) -m tests.bench.inbox
+
+bench-interest: ## what settling a million accounts costs, against bare SQL
+	@deploy/setup.sh test
+	@$(PY) -m tests.bench.interest
 
 lock: ## pin every dependency again, on purpose (needs uv)
 	@for name in base dev node; do \

@@ -39,7 +39,7 @@ def main() -> int:
         environ = _environment(owned)
         _hall(environ, "migrate")
         if environ["HALL_MODE"] == "demo":
-            _hall(environ, "load-demo")
+            _hall(environ, "load-demo", *sys.argv[1:])  # how large it is: hall load-demo --help
         else:
             _hall(environ, "open-center")
         return _supervise(environ)

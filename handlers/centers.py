@@ -27,9 +27,11 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from engine.errors import HallError, Problem
+from handlers.parameters import rules
 
 FILE_BYTES_MAX = 500_000
 SMS_CHARS_MAX = 70  # one SMS; the gateway adds the 【signature】
+SOURCE_CHARS_MAX = 200  # the column `hall_parameter.source`
 PLACEHOLDERS = ("name", "business", "no", "reason", "unit")
 CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
@@ -160,6 +162,25 @@ class Link(_Part):
     url: Url
 
 
+class DatedValue(_Part):
+    """One value of a parameter with its first and, if it simply ends, last day; see
+    `handlers.parameters`."""
+
+    starts_on: date
+    through: date | None = None  # the last day, included; without: until the next row starts
+    value: Text
+    branch: str = ""  # only for this branch; empty: for all of them
+    source: Annotated[str, StringConstraints(min_length=1, max_length=SOURCE_CHARS_MAX)]
+
+
+class Privacy(_Part):
+    """Post → kinds of personal numbers it may read in full; each look is registered."""
+
+    full: dict[Text, tuple[Literal["id_no", "mobile", "bank_card"], ...]] = Field(
+        default_factory=dict
+    )
+
+
 class Center(_Part):
     code: Text
     name: Text
@@ -173,12 +194,15 @@ class Center(_Part):
     branches: Annotated[tuple[Branch, ...], Field(min_length=1)]
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     menu: tuple[MenuGroup, ...]
+    query_group: Text = "信息查询"  # the menu group of 单位基本情况 and 职工信息查询
     doors: Annotated[tuple[Door, ...], Field(min_length=1)]
     services: dict[str, ServiceTexts]
     notices: dict[str, dict[str, Notice]] = Field(default_factory=dict)
     news: tuple[News, ...] = ()
     links: tuple[Link, ...] = ()
     opinions: tuple[Text, ...] = ()  # one click away when deciding
+    privacy: Privacy = Field(default_factory=Privacy)
+    parameters: dict[str, tuple[DatedValue, ...]] = Field(default_factory=dict)
 
     @field_validator("branches")
     @classmethod
@@ -205,6 +229,21 @@ class Center(_Part):
         for key in self.notices:
             if key not in self.services:
                 raise _mistake(f"notices 里的业务 {key} 在 services 中没有，已有的是：{known}")
+        return self
+
+    @model_validator(mode="after")
+    def _privacy_names_posts(self) -> Self:
+        known = [role.name for role in self.roles]
+        for role in self.privacy.full:
+            if role not in known:
+                raise _mistake(f"privacy.full 里的岗位“{role}”不在 roles 中，请核对名称")
+        return self
+
+    @model_validator(mode="after")
+    def _parameters_are_sound(self) -> Self:
+        read = rules.entries(self.parameters, [branch.code for branch in self.branches])
+        if isinstance(read, Problem):
+            raise _mistake(f"parameters 里的 {read.text.removesuffix('。')}")
         return self
 
     def branch(self, code: str) -> Branch | None:

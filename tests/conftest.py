@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.builders import keys
 from tests.servers import Databases
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -25,6 +26,10 @@ FLAGS = (
     # nothing but this machine has an address.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+
+# Programs the tests start compile what they import once for all of them, not each for itself.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+keys.configure()  # databases are filled before the first test begins
 
 _connect = socket.socket.connect
 _connect_ex = socket.socket.connect_ex
@@ -124,6 +129,11 @@ def _allowed(family: int, address: Any) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+@pytest.fixture(autouse=True)
+def _test_keys() -> None:
+    keys.configure()
 
 
 @pytest.fixture(autouse=True, scope="session")

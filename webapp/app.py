@@ -17,7 +17,7 @@ from engine.database import configure
 from webapp import compression, errors, format, frame, observability, security
 from webapp.rooms import calendar_of, open_rooms
 from webapp.runtime import House, db
-from webapp.settings import Settings, load
+from webapp.settings import Settings, load, require_whole
 from webapp.signin import login_manager
 
 BLUEPRINTS = (
@@ -39,6 +39,10 @@ BLUEPRINTS = (
     "webapp.standins",
     "webapp.incidents",
     "webapp.jobpages",
+    "webapp.privacy",
+    "webapp.members",
+    "webapp.unitpage",
+    "webapp.parameters",
 )
 FORM_ROOM_BYTES = 1024 * 1024  # fields and multipart borders around the largest allowed file
 OWN_HOSTS = ("127.0.0.1", "localhost")  # health checks come by these names
@@ -55,6 +59,7 @@ def create_app(
 ) -> Flask:
     """Builds the app and opens no connection, so that gunicorn may fork after it."""
     settings = settings or load()
+    require_whole(settings)
     center = open_rooms(settings)
     app = Flask(__name__)
     _configure(app, settings)

@@ -26,6 +26,7 @@ from engine.verbs.permissions import administers
 from handlers import documents
 from handlers.notices import queries as notices
 from handlers.people import queries as people
+from handlers.privacy import disclosure, subjects
 from webapp import acts, attachments, filingpage, opinions, record, team
 from webapp.acts import Act, Posted
 from webapp.format import days_left, due_class, moment
@@ -129,6 +130,11 @@ class Page:
         """What was typed for something that cannot be done any more."""
         kept = self.opened or (self.deciding and not self.said.open)
         return "" if kept else self.said.opinion
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Masked numbers of the change list this person may read in full."""
+        return disclosure.readable_of(runtime(), actor(), subjects.of_view(self.view))
 
     @property
     def common(self) -> list[str]:

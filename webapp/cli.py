@@ -12,13 +12,17 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from webapp import auditing
+from webapp import auditing, demobooks, keys, ledgering, parameters
 from webapp import settings as configuration
+from webapp.backup import commands as backup
 from webapp.settings import ROOT, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from handlers.demo import Size
 
 STEP = "  · "
 
@@ -110,7 +114,10 @@ def demo_settings(center: str, host: str | None, port: int | None) -> Settings:
     )
 
 
-_NOT_FOR_DEMO = {"DATABASE_URL", "REDIS_URL", "HALL_DATABASE_URL", "HALL_REDIS_URL"}
+_NOT_FOR_DEMO = {
+    *("DATABASE_URL", "REDIS_URL", "HALL_DATABASE_URL", "HALL_REDIS_URL"),
+    "HALL_KEYS_FILE",
+}
 
 
 @hall.command()
@@ -119,17 +126,22 @@ _NOT_FOR_DEMO = {"DATABASE_URL", "REDIS_URL", "HALL_DATABASE_URL", "HALL_REDIS_U
 )
 @click.option("--host", default=None, help="Address to listen on.")
 @click.option("--port", default=None, type=click.IntRange(1, 65535), help="Port to listen on.")
-def demo(center: str, host: str | None, port: int | None) -> None:
+@click.option("--serve/--no-serve", "serving", default=True, help="Or only make the database.")
+@demobooks.sized
+def demo(center: str, host: str | None, port: int | None, *, serving: bool, size: Size) -> None:
     """Make the demonstration's database if needed, then serve it until Ctrl-C."""
     from webapp import server
 
     started = time.monotonic()
     settings = demo_settings(center, host, port)
-    server.require_free(settings.web.host, settings.web.port)
+    if serving:
+        server.require_free(settings.web.host, settings.web.port)
     _make_data_folder(settings)
     say(f"{STEP}数据库 database  {_shown(settings.data_path)}")
     migrate_database(settings)
-    people = load_demo(settings)
+    people = load_demo(settings, size)
+    if not serving:
+        return
     app = _make_app(settings)
 
     def ready() -> None:
@@ -142,8 +154,9 @@ def _shown(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
-def load_demo(settings: Settings) -> list[Any]:
-    """People, units and diagrams of the demonstration; what is there already stays."""
+def load_demo(settings: Settings, size: Size | None = None) -> list[Any]:
+    """People, units and diagrams of the demonstration, with a size its books too; what is there
+    already stays."""
     from handlers import demo as demonstration
     from webapp import jobs, rooms
 
@@ -155,6 +168,8 @@ def load_demo(settings: Settings) -> list[Any]:
         session.commit()
         for deployed in rooms.open_center(shop.runtime(session), settings):
             say(f"{STEP}流程 process  {deployed}")
+        if size is not None:
+            demobooks.fill(shop, session, size)
         people = list(demonstration.logins(session, shop.center))
     shop.engine.dispose()
     return people
@@ -174,7 +189,8 @@ def _introduce(settings: Settings, people: list[Any], seconds: float) -> None:
 
 @hall.command("reset-demo")
 @click.option("--center", default="qiandongnan", show_default=True)
-def reset_demo(center: str) -> None:
+@demobooks.sized
+def reset_demo(center: str, size: Size) -> None:
     """Throw the demonstration's data away and make it anew."""
     settings = demo_settings(center, None, None)
     if settings.data_path.is_dir():
@@ -183,7 +199,7 @@ def reset_demo(center: str) -> None:
     else:
         say(f"{STEP}没有演示数据 nothing to remove  {_shown(settings.data_path)}")
     migrate_database(settings)
-    load_demo(settings)
+    load_demo(settings, size)
     say(f"{STEP}已重新开始，用 make demo 启动 · fresh again, start it with make demo")
 
 
@@ -216,6 +232,7 @@ def migrate_database(settings: Settings) -> None:
     from webapp.migrations import tables
 
     _make_data_folder(settings)
+    keys.open_keys(settings)  # the migration seals what older versions have left plain
     tables.upgrade(settings.database_url)
     auditing.adopt(settings)
 
@@ -255,12 +272,13 @@ def open_center() -> None:
 
 
 @hall.command("load-demo")
-def load_demo_data() -> None:
-    """Put the demonstration's people and units into the database (never in production)."""
+@demobooks.sized
+def load_demo_data(size: Size) -> None:
+    """Put the demonstration's people, units and books into the database (never in production)."""
     settings = configuration.load()
     if settings.mode == "production":
         raise SettingsError("mode 为 production 时不能载入演示数据。")
-    for door, login, password, who in load_demo(settings):
+    for door, login, password, who in load_demo(settings, size):
         say(f"    {door:<6} {login:<14} {password:<12} {who}")
 
 
@@ -340,6 +358,11 @@ def lint_bpmn(folder: Path) -> None:
 
 
 hall.add_command(auditing.group)
+hall.add_command(backup.backup)
+hall.add_command(backup.restore)
+hall.add_command(keys.group)
+hall.add_command(ledgering.group)
+hall.add_command(parameters.command)
 
 if __name__ == "__main__":
     main()

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.errors import Problem
-from forms.declared import BoundSpec, Group
+from forms.declared import BoundSpec, FieldSpec, Group
 from handlers.centers import MaterialSlot
 from handlers.documents import Material
+from handlers.privacy import masking
 from webapp.materials import FileView, file_view
 
 NOT_DRAWN = frozenset({"file"})  # uploads have their own block
@@ -98,16 +99,19 @@ def groups_of(groups: Iterable[Group], draft: Draft, *, everything: bool) -> lis
 
 
 def _field(spec: BoundSpec, draft: Draft, error: str, *, everything: bool) -> FieldView:
-    original = draft.current.get(spec.name, "")
-    value = draft.typed.get(spec.name, original)
-    changed = not spec.locked and value.strip() != original.strip()
+    on_record = draft.current.get(spec.name, "")
+    typed = draft.typed.get(spec.name, on_record)
+    changed = not spec.locked and typed.strip() != on_record.strip()
+    # A person's number on record is edited unseen: what comes back as it was shown was not touched.
+    original = unseen(spec, on_record)
+    value = typed if changed else original
     return FieldView(
         name=spec.name,
         label=spec.label,
         widget=spec.widget,
         value=value,
         original=original,
-        original_text=spec.reading(original),
+        original_text=spec.reading(on_record),
         reading=value if error else spec.reading(value),
         required=spec.required,
         wide=spec.wide,
@@ -119,6 +123,11 @@ def _field(spec: BoundSpec, draft: Draft, error: str, *, everything: bool) -> Fi
         capital=spec.echo(value) if spec.echo and value else "",
         html=_html(spec),
     )
+
+
+def unseen(spec: FieldSpec, value: str) -> str:
+    """A value on record as an input shows it: a person's number is masked, the rest is as it is."""
+    return spec.reading(value) if masking.is_personal(spec.mask) else value
 
 
 def _html(spec: BoundSpec) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from forms import registry
 from forms.base import Checked
 from handlers import documents
 from handlers.centers import ServiceTexts
+from handlers.privacy import masking
 from handlers.units import queries as units
 from webapp import materials, parking
 from webapp.filingpage import Filing, Page, build, counts_of, posted
@@ -236,12 +237,15 @@ def _values(filing: Filing, sent: Mapping[str, Any], base: Any) -> dict[str, str
     whatever the record says by now: an old page must not turn back what was approved meanwhile.
     """
     shown = _json(base)
-    return {
-        name: text
-        for name in filing.form.specs()
-        if isinstance(sent.get(name), str)
-        and (text := str(sent[name])[:VALUE_CHARS_MAX].replace("\r\n", "\n")) != shown.get(name)
-    }
+    found = {}
+    for name, spec in filing.form.specs().items():
+        if not isinstance(sent.get(name), str):
+            continue
+        text = str(sent[name])[:VALUE_CHARS_MAX].replace("\r\n", "\n")
+        unseen = masking.is_personal(spec.mask) and text == spec.reading(filing.current[name])
+        if text != shown.get(name):
+            found[name] = filing.current[name] if unseen else text
+    return found
 
 
 def _json(text: Any) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from engine.errors import Problem
 from forms import registry
 from forms.base import RecordForm
 from handlers.centers import ServiceTexts
-from webapp import materials
+from webapp import fieldviews, materials
 from webapp.fieldviews import Draft, FieldView, GroupView, SlotView, groups_of, slots_of
 from webapp.runtime import settings
 
@@ -80,14 +80,14 @@ class Page:
     @property
     def base(self) -> str:
         """What every input held before anything was typed, as JSON; see `filing._values`."""
-        fields = (each for group in self.groups for each in group.fields)
-        return json.dumps(
-            {
-                each.name: each.original_text if each.locked else self.filing.start[each.name]
-                for each in fields
-            },
-            ensure_ascii=False,
-        )
+        specs, start = self.filing.form.specs(), self.filing.start
+        shown = {}
+        for each in (each for group in self.groups for each in group.fields):
+            value = start[each.name]
+            if value == self.filing.current.get(each.name, ""):
+                value = fieldviews.unseen(specs[each.name], value)
+            shown[each.name] = each.original_text if each.locked else value
+        return json.dumps(shown, ensure_ascii=False)
 
     @property
     def urls(self) -> dict[str, str]:

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 
+from handlers.privacy.masking import NAMES, kind_of, masked_text
+
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 WEEKDAYS = "一二三四五六日"
 JUST_NOW = timedelta(minutes=1)
@@ -156,6 +158,11 @@ def mask_id(number: str | None) -> str:
     return f"{text[:6]}{'*' * (len(text) - 10)}{text[-4:]}" if len(text) > 10 else "*" * len(text)
 
 
+def number_name(field: str) -> str:
+    """old.legal_rep_id_no → 证件号码"""
+    return NAMES.get(kind_of(field) or "", field)
+
+
 def track_text(progress: str) -> str:
     """The words behind a row of ticks: 第3步，共6步."""
     steps = len(progress)
@@ -177,10 +184,12 @@ PLAIN = (
     mask_id,
     mask_mobile,
     mask_name,
+    masked_text,
     moment,
     money,
     month,
     month_of_year,
+    number_name,
     rate,
     tally,
     track_text,

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from engine.boxes import incident_desk
 from engine.diagrams import definitions
 from engine.verbs.permissions import administers
-from webapp import demo, jobpages
+from webapp import demo, jobpages, parameters
 from webapp.runtime import actor, center, counts, me, person, runtime, settings
 from webapp.settings import ROOT
 
@@ -69,7 +69,8 @@ def rail() -> list[dict[str, Any]]:
     if profile.kind == "staff":
         desk = _item("审批台", "layout-list", url_for("review.desk"), "/review")
         desk["count"] = counts()["todo"]
-        return [{"name": "", "items": [desk, inbox, standins]}, *_keeping()]
+        first = {"name": "", "items": [desk, inbox, standins, *_reading()]}
+        return [first, _queries(operator=False), *_keeping()]
     home = _item("工作台", "home", url_for("home.index"), None)
     first = {"name": "", "items": [home, inbox, standins]}
     groups = [
@@ -82,7 +83,21 @@ def rail() -> list[dict[str, Any]]:
         }
         for group in deployed_services()
     ]
-    return [first, *groups]
+    return [first, *groups, _queries(operator=True)]
+
+
+def _queries(*, operator: bool) -> dict[str, Any]:
+    """What the books say, read from pages that are no services."""
+    name, endpoint = ("单位基本情况", "units.own") if operator else ("单位信息查询", "units.index")
+    unit = _item(name, "building-community", url_for(endpoint), "/unit")
+    members = _item("职工信息查询", "users", url_for("members.index"), "/members")
+    return {"name": center().query_group, "items": [unit, members]}
+
+
+def _reading() -> list[dict[str, Any]]:
+    if not parameters.may_read(actor()):
+        return []
+    return [_item("业务参数", "percentage", url_for("parameters.index"), "/parameters")]
 
 
 def _keeping() -> list[dict[str, Any]]:

@@ -12,11 +12,14 @@ from flask.typing import ResponseReturnValue
 from engine import RequestFilter
 from engine.boxes import inbox as boxes
 from handlers.people.queries import Profile
+from handlers.units import books
 from handlers.units import queries as units
 from handlers.units.codes import UNIT_STATUSES
+from handlers.units.models import Unit
 from webapp.frame import deployed_services
 from webapp.inboxes import BOX_NAMES, newest
 from webapp.runtime import actor, counts, me, now, runtime, session
+from webapp.unitpage import chart_of
 
 bp = Blueprint("home", __name__)
 
@@ -49,6 +52,8 @@ def index() -> ResponseReturnValue:
         "home/index.html",
         unit=unit,
         unit_status=UNIT_STATUSES.get(unit.unit_status, "") if unit else "",
+        books=_books(unit),
+        chart=chart_of(unit) if unit else None,
         profile=profile,
         tiles=_tiles(profile, running),
         boxes=shown,
@@ -57,6 +62,12 @@ def index() -> ResponseReturnValue:
         deadlines=_deadlines(shown["todo"], running),
         today=now(),
     )
+
+
+def _books(unit: Unit | None) -> books.UnitBooks | None:
+    """What the ledger holds for the unit; None until anybody has an account."""
+    found = books.books(session(), unit.unit_account_no) if unit else None
+    return found if found and found.members else None
 
 
 def _box(asked: str | None) -> str:

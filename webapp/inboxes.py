@@ -69,7 +69,7 @@ class Asked:
     def wrong(self, name: str) -> str:
         """A sentence when what was typed is no date; such a filter filters nothing."""
         typed = getattr(self, name)
-        return "请按 2026-07-01 的样式填写。" if typed and _day(typed) is None else ""
+        return "请按 2026-07-01 的样式填写。" if typed and typed_day(typed) is None else ""
 
     @property
     def words(self) -> dict[str, str]:
@@ -184,7 +184,7 @@ def _asked() -> Asked:
     )
 
 
-def _day(text: str) -> date | None:
+def typed_day(text: str) -> date | None:
     """2026-07-01, 2026/7/1, 2026.7.1, 20260701 or 2026年7月1日; None when it is no date."""
     parts = re.findall(r"\d+", text)
     if len(parts) == 1 and len(parts[0]) == len("20260701"):
@@ -199,7 +199,7 @@ def _day(text: str) -> date | None:
 
 
 def _start(typed: str) -> datetime | None:
-    day = _day(typed)
+    day = typed_day(typed)
     return datetime.combine(day, time(), SHANGHAI).astimezone(UTC) if day else None
 
 

@@ -19,6 +19,7 @@ from engine.database import number_in
 from engine.diagrams import definitions
 from engine.verbs import bulk, repairing
 from engine.verbs.moves import OPINION_CHARS_MAX
+from handlers.privacy import masking
 from webapp.runtime import actor, runtime, session
 from webapp.security import audience
 
@@ -164,7 +165,8 @@ def settle(id: int, repair: int, verb: str) -> ResponseReturnValue:
 
 
 def _draw(detail: IncidentDetail, **more: Any) -> str:
-    texts = {"typed": _text(detail.data), "reason": "", "skip_reason": "", "wrong": {}} | more
+    shown = masking.masked_data(detail.data)
+    texts = {"typed": _text(shown), "reason": "", "skip_reason": "", "wrong": {}} | more
     return render_template(
         "incidents/page.html",
         it=detail,
@@ -186,10 +188,11 @@ def _proposed(detail: IncidentDetail) -> list[tuple[str, str, str]]:
     """Key, value now and value proposed, of a repair that waits for a second person."""
     if detail.pending is None:
         return []
-    now = detail.data or {}
+    now = masking.masked_data(detail.data or {})
+    proposed = masking.masked_data(detail.pending.data)
     return [
         (key, _text(now[key]) if key in now else "", _text(value))
-        for key, value in detail.pending.data.items()
+        for key, value in proposed.items()
     ]
 
 
@@ -206,6 +209,11 @@ def _changes(detail: IncidentDetail, typed: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         _refuse("数据应是一个 JSON 对象，以 { 开头、以 } 结尾。")
     before = detail.data or {}
+    shown = masking.masked_data(before)
+    data = masking.restored(data, shown, before)
+    left = masking.left_masked(data, shown, before)
+    if left is not None:
+        _refuse(f"“{left}”是掩码，系统不知道它是哪个号码：请填写完整号码，或刷新后保持原样。")
     missing = [key for key in before if key not in data]
     if missing:
         _refuse(f"不能删去“{'”“'.join(missing[:3])}”：要清空时请把值写成 null。")
@@ -250,5 +258,5 @@ def _told(id: int, refusal: HallError) -> ResponseReturnValue:
     """What could not be done, on the page of the incident: it may have changed meanwhile."""
     if isinstance(refusal, errors.NotFound):
         raise refusal
-    flash(refusal.text, "error")
+    flash(masking.masked_text(refusal.text), "error")
     return redirect(url_for("incidents.page", id=id), 303)

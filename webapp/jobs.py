@@ -28,6 +28,7 @@ from engine.owed import outbox
 from engine.verbs import timers
 from handlers import documents
 from handlers.centers import Center
+from handlers.ledger import closing
 from handlers.people import sign_in
 from handlers.people.directory import PeopleDirectory
 from webapp.rooms import calendar_of, open_rooms
@@ -133,12 +134,16 @@ def drain_jobs(shop: Workshop, stopped: Callable[[], bool] = lambda: False) -> i
 
 def tidy(shop: Workshop) -> None:
     """Once a day: forget expired sign-ins and captchas, delete files removed long ago, seal the
-    history."""
+    history, close yesterday's books."""
     now = shop.clock()
     with shop.sessions() as session:
         forgotten = sign_in.purge(session, now)
         deleted = documents.purge(session, shop.settings.materials_path, now)
         audit.seal(shop.runtime(session))
+        for closed in closing.close_yesterday(shop.runtime(session)):
+            if closed.problem:
+                said = {"branch": closed.branch_code, "text": closed.problem.text}
+                _log.warning("books not closed", **said)
     _log.info("tidied", forgotten=forgotten, deleted_files=deleted)
 
 

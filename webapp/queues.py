@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from rq import Queue, Worker, worker_registration
 
 from webapp.jobs import TIDY_SECONDS, Workshop, tidy, utc_now, workshop
-from webapp.settings import Settings, load
+from webapp.settings import Settings, load, require_whole
 
 QUEUE = "hall"
 LONG = "hall-long"  # workers look at it when there is nothing short to do
@@ -106,6 +106,7 @@ def prepare(settings: Settings | None = None) -> Workshop:
     global _shop, _line  # noqa: PLW0603 - RQ names functions, it cannot be handed objects
     if _shop is None or settings is not None:
         settings = settings or load()
+        require_whole(settings)
         _shop, _line = workshop(settings), connect_redis(settings)
     return _shop
 

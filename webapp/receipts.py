@@ -17,6 +17,7 @@ import engine
 from engine import RequestView
 from engine.models import Instance
 from handlers import documents
+from handlers.privacy.masking import masked_text
 from webapp.format import local
 from webapp.runtime import actor, center, now, runtime, session, settings
 from webapp.security import audience, limiter
@@ -77,9 +78,17 @@ def _sheet(view: RequestView) -> dict[str, Any]:
 
 
 def changes_of(data: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The before/after list a form put into the request; a form without one has none."""
+    """The before/after list a form put into the request; a form without one has none.
+
+    Forms word it masked; whatever else has filed a request shows no number here either.
+    """
     found = data.get("changes") or []
-    return [row for row in found if isinstance(row, dict)]
+    words = ("old_text", "new_text")
+    return [
+        row | {name: masked_text(str(row[name] or "")) for name in words if name in row}
+        for row in found
+        if isinstance(row, dict)
+    ]
 
 
 def _people(view: RequestView) -> list[tuple[str, str]]:

@@ -22,7 +22,9 @@ from handlers import calendars, centers
 from handlers.calendars import WorkingCalendar
 from handlers.centers import Center
 from handlers.notices import delivery, texts
+from handlers.parameters import operations as parameters
 from handlers.people.operations import sync_branches, sync_roles
+from webapp import keys
 from webapp.settings import Settings, SettingsError
 
 ENGINE_JOBS = ("engine.verbs.bulk", "engine.verbs.migrating")  # long jobs the engine does itself
@@ -38,8 +40,9 @@ def register_handlers() -> None:
 
 
 def open_rooms(settings: Settings) -> Center:
-    """Handlers registered, the SMS gateways built, the centre read and checked; no connection."""
+    """Handlers registered, keys and gateways ready, the centre read and checked; no connection."""
     register_handlers()
+    keys.open_keys(settings)
     delivery.configure(settings.sms)
     center = centers.load(settings.root, settings.center)
     for problem in texts.check_templates(center):
@@ -50,10 +53,11 @@ def open_rooms(settings: Settings) -> Center:
 def open_center(rt: Runtime, settings: Settings) -> Iterator[str]:
     """Bring the database in line with the centre's folder; yields one line for each diagram.
 
-    Branches and the calendar of the coming years are written, diagrams deployed.  Running it again
-    changes nothing.
+    Branches, parameters and the calendar of the coming years are written, diagrams deployed.
+    Running it again changes nothing.
     """
     center: Center = rt.profile
+    parameters.sync(rt.session, center, now=rt.clock())  # first: it refuses a wrong database
     sync_branches(rt.session, center.branches)
     sync_roles(rt.session, center.roles)
     calendars.seed(rt.session, rt.clock().astimezone(ZONE).year)

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIG_FILE = ROOT / "config.toml"
 CENTERS = ROOT / "bpmn" / "centers"
 SECRET_CHARS_MIN = 32
+RESTORE_NOTE = "restore.unfinished"  # lies in data_dir while hall restore is at work
 _PLAIN_NAMES = {"DATABASE_URL": ("database", "url"), "REDIS_URL": ("redis", "url")}
 _NOT_SETTINGS = frozenset({"HALL_CONFIG"})
 _SECRET_WORDS = ("secret", "password", "token", "url")
@@ -92,6 +93,10 @@ class PageLimits(Section):
     page_size: int = Field(20, ge=5, le=100, description="5 到 100 的整数")
 
 
+class Keys(Section):
+    file: str = Field("", description="密钥文件的路径，空为 data_dir 里的 keys.toml")
+
+
 class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="debug、info、warning 或 error"
@@ -114,6 +119,7 @@ class Settings(Section):
     limits: PageLimits = Field(default_factory=PageLimits)
     uploads: Limits = Field(default_factory=Limits)
     sms: SmsSettings = Field(default_factory=SmsSettings)
+    keys: Keys = Field(default_factory=Keys)
     log: Log = Field(default_factory=Log)
 
     @model_validator(mode="after")
@@ -154,6 +160,11 @@ class Settings(Section):
         return self.data_path / "materials"
 
     @property
+    def keys_path(self) -> Path:
+        """The keys of personal data; never inside the database, nor among the materials."""
+        return Path(self.keys.file) if self.keys.file else self.data_path / "keys.toml"
+
+    @property
     def database_url(self) -> str:
         url = self.database.url or f"sqlite:///{self.data_path / 'hall.sqlite3'}"
         if url.startswith("postgresql://"):  # what hosting sets as DATABASE_URL
@@ -176,6 +187,12 @@ class Settings(Section):
     def history_key(self) -> bytes:
         """The key of the history's seals: another one than the cookies', and always the same."""
         return hmac.digest(self.secret().encode(), b"history", "sha256")
+
+
+def require_whole(settings: Settings) -> None:
+    """Nobody works on data that a restore has begun to write and not finished."""
+    if (settings.data_path / RESTORE_NOTE).exists():
+        raise SettingsError("上次恢复没有做完，数据不完整，请重新执行 hall restore 后再启动。")
 
 
 def _own_secret(file: Path) -> str:

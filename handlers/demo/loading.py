@@ -17,6 +17,7 @@ from handlers import calendars
 from handlers.centers import Center
 from handlers.demo import qiandongnan, xizang
 from handlers.demo.people import ECONOMIC_TYPE, Facts, Inventor, Somebody, UnitFacts
+from handlers.parameters import operations as parameters
 from handlers.people import operations
 from handlers.people.models import Operator, Post, Staff
 from handlers.units.models import Unit
@@ -47,6 +48,7 @@ class Login(NamedTuple):
 
 def load(session: Session, center: Center, *, now: datetime) -> None:
     """Everything of one centre; what is there already stays as it is."""
+    parameters.sync(session, center, now=now)  # first: it refuses another centre's database
     operations.sync_branches(session, center.branches)
     operations.sync_roles(session, center.roles)
     calendars.seed(session, now.astimezone(ZONE).year - 1)
@@ -108,7 +110,7 @@ def _everybody(facts: Facts) -> Iterator[tuple[Inventor, list[Somebody]]]:
 
 
 def _is_of_the_design(facts: Facts, index: int) -> bool:
-    return index == 0 and facts is qiandongnan.FACTS
+    return facts.units[index] is qiandongnan.FACTS.units[0]
 
 
 def _unit_rows(facts: Facts, today: date, known: Set[str]) -> Iterator[Unit | Operator]:
@@ -116,7 +118,7 @@ def _unit_rows(facts: Facts, today: date, known: Set[str]) -> Iterator[Unit | Op
         no = _account_no(facts, index)
         if no in known:
             continue
-        row = _unit(facts, facts.units[index], inventor, today=today)
+        row = unit_row(facts, facts.units[index], inventor, today=today)
         row.unit_account_no = no
         row.unit_email = f"u{no[-6:]}@example.cn"
         row.legal_rep_name, row.legal_rep_id_no = people[0].name, people[0].id_no
@@ -124,16 +126,18 @@ def _unit_rows(facts: Facts, today: date, known: Set[str]) -> Iterator[Unit | Op
             _as_designed(row)
         yield row
         for number, person in enumerate(people[1 : 3 if index == 0 else 2], start=1):
-            yield _operator(row, person, number)
+            yield operator(row, person, number, password_hash())
 
 
-def _unit(facts: Facts, unit: UnitFacts, inventor: Inventor, *, today: date) -> Unit:
+def unit_row(facts: Facts, unit: UnitFacts, inventor: Inventor, *, today: date) -> Unit:
+    """A unit's record, still without its number and its people."""
     area, postcode, dialling, town = facts.areas[unit.branch_code]
     chance = inventor.random
     founded = date(1999, 1, 1) + timedelta(days=chance.randrange(8_000))
     bank_code, bank = chance.choice(BANKS)
     rate = Decimal(chance.choice(RATES))
-    staff = chance.randrange(6, 240)
+    # Few large, many small: the forty have two thousand people together.
+    staff = 4 + int(150 * (chance.randrange(6, 240) / 240) ** 3)
     return Unit(
         unit_name=unit.name,
         unit_address=unit.address,
@@ -168,7 +172,12 @@ def _as_designed(row: Unit) -> None:
     row.active_headcount, row.sealed_headcount = 172, 14
 
 
-def _operator(unit: Unit, person: Somebody, number: int) -> Operator:
+def password_hash() -> str:
+    """Another salt each time."""
+    return _QUICK.hash(PASSWORD)
+
+
+def operator(unit: Unit, person: Somebody, number: int, password_hash: str) -> Operator:
     first = number == 1
     return Operator(
         unit_account_no=unit.unit_account_no,
@@ -178,7 +187,7 @@ def _operator(unit: Unit, person: Somebody, number: int) -> Operator:
         id_no=person.id_no,
         mobile=person.mobile,
         phone="0855-8236117" if person.name == "杨秀兰" and first else unit.unit_phone,
-        password_hash=_QUICK.hash(PASSWORD),
+        password_hash=password_hash,
         remark="" if first else "第二经办人",
     )
 

@@ -56,6 +56,9 @@ class Facts:
     units: tuple[UnitFacts, ...]
     staff: tuple[StaffFacts, ...]
     names: str = ""  # whole names, where people have no surname
+    surname_weights: str = ""  # "杨18 吴14": how common each is, for people by the thousand
+    tibetan: float = 0.0  # share of people with a Tibetan name
+    stems: str = ""  # what invented units are called after
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from handlers.notices import circuit
 from handlers.notices.gateways import Gateway, Outcome, Outgoing, Receipt, build
 from handlers.notices.models import ERROR_CHARS_MAX, FINAL, SmsMessage
 from handlers.notices.settings import SmsSettings
+from handlers.privacy.columns import is_value
 
 # Older than this, a claim is a dead process's.  Longer than two gateways may take together,
 # shorter than the lease of the outbox, so that the run after the lease finds the way free.
@@ -126,10 +127,10 @@ def _limit(
     if session.get_bind().dialect.name == "postgresql":
         # Two workers with two messages to one number would both count one place free.  (SQLite's
         # write lock already keeps them apart.)
-        lock = func.pg_advisory_xact_lock(func.hashtext(f"sms:{message.mobile}"))
+        lock = func.pg_advisory_xact_lock(func.hashtext(f"sms:{message.mobile_index}"))
         session.execute(select(lock))
     query = select(SmsMessage.claimed_at).where(
-        SmsMessage.mobile == message.mobile,
+        is_value(SmsMessage.mobile_index, "person.mobile", message.mobile),
         SmsMessage.id != message.id,
         SmsMessage.claimed_at > now - DAY,
         SmsMessage.status.in_(_COUNTED),

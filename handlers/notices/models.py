@@ -14,6 +14,8 @@ from sqlalchemy import CheckConstraint, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.models import Base
+from engine.sealing import SealedJson
+from handlers.privacy.columns import INDEX_CHARS, Encrypted, indexed
 
 # queued → sending → sent | delivered; or failed (it will never arrive), limited (too many today)
 STATUSES = ("queued", "sending", "sent", "delivered", "failed", "limited")
@@ -22,6 +24,7 @@ TEXT_CHARS_MAX = 500
 ERROR_CHARS_MAX = 255
 
 
+@indexed("mobile", "mobile_index")
 class SmsMessage(Base):
     """One short message to one number."""
 
@@ -37,7 +40,7 @@ class SmsMessage(Base):
         CheckConstraint("attempts >= 0", name="attempts_not_negative"),
         # The limit per number counts hand-overs to a gateway, not the moment of writing: messages
         # that wait for their minute must not block each other.
-        Index("ix_hall_sms_message_mobile", "mobile", "claimed_at"),
+        Index("ix_hall_sms_message_mobile", "mobile_index", "claimed_at"),
         Index("ix_hall_sms_message_instance", "instance_no", "id"),
         Index("ix_hall_sms_message_status", "status"),
         Index("ix_hall_sms_message_gateway", "gateway", "id"),
@@ -45,11 +48,13 @@ class SmsMessage(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(160), unique=True)
-    mobile: Mapped[str] = mapped_column(String(20))
+    mobile: Mapped[str] = mapped_column(Encrypted("person.mobile"))
+    mobile_index: Mapped[str] = mapped_column(String(INDEX_CHARS), default="")
     recipient: Mapped[str | None] = mapped_column(String(80))  # "operator:12"
-    text: Mapped[str] = mapped_column(String(TEXT_CHARS_MAX))
+    text: Mapped[str] = mapped_column(Encrypted("sms.text", None))
     template: Mapped[str] = mapped_column(String(120))  # "unit_info_change.completed"
-    params: Mapped[dict[str, Any]]  # what the template was filled with: Aliyun takes no free text
+    # what the template was filled with: Aliyun takes no free text
+    params: Mapped[dict[str, Any]] = mapped_column(SealedJson("hall_sms_message.params"))
     status: Mapped[str] = mapped_column(String(12))
     gateway: Mapped[str | None] = mapped_column(String(20))
     gateway_id: Mapped[str | None] = mapped_column(String(64))

@@ -13,6 +13,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstra
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from engine.models import Base, UtcDateTime
+from handlers.privacy.columns import Encrypted
 
 EVERY_BRANCH = "*"
 
@@ -37,7 +38,7 @@ class Account:
     id: Mapped[int] = mapped_column(primary_key=True)
     login: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(120))
-    mobile: Mapped[str] = mapped_column(String(11), default="")
+    mobile: Mapped[str] = mapped_column(Encrypted("person.mobile"), default="")
     password_hash: Mapped[str] = mapped_column(String(200))
     password_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     must_change_password: Mapped[bool] = mapped_column(default=False)
@@ -56,7 +57,7 @@ class Operator(Account, Base):
 
     unit_account_no: Mapped[str] = mapped_column(String(20), index=True)
     id_type: Mapped[str] = mapped_column(String(2), default="01")
-    id_no: Mapped[str] = mapped_column(String(18), default="")
+    id_no: Mapped[str] = mapped_column(Encrypted("person.id_no"), default="")
     phone: Mapped[str] = mapped_column(String(20), default="")
     remark: Mapped[str] = mapped_column(String(255), default="")
 

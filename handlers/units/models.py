@@ -13,6 +13,7 @@ from sqlalchemy import CheckConstraint, Index, Numeric, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.models import Base
+from handlers.privacy.columns import Encrypted
 
 _RATE = Numeric(5, 2)
 
@@ -47,13 +48,13 @@ class Unit(Base):
     unit_phone: Mapped[str] = mapped_column(String(20), default="")
     legal_rep_name: Mapped[str] = mapped_column(String(120), default="")
     legal_rep_id_type: Mapped[str] = mapped_column(String(2), default="01")
-    legal_rep_id_no: Mapped[str] = mapped_column(String(18), default="")
+    legal_rep_id_no: Mapped[str] = mapped_column(Encrypted("person.id_no"), default="")
     pay_day: Mapped[int | None] = mapped_column(default=None)
     unit_founded_on: Mapped[date | None] = mapped_column(default=None)
     unit_opened_on: Mapped[date | None] = mapped_column(default=None)
     entrusted_bank_name: Mapped[str] = mapped_column(String(255), default="")
     entrusted_bank_code: Mapped[str] = mapped_column(String(3), default="")
-    bank_account_no: Mapped[str] = mapped_column(String(32), default="")
+    bank_account_no: Mapped[str] = mapped_column(Encrypted("bank_account_no"), default="")
     unit_rate: Mapped[Decimal] = mapped_column(_RATE, default=Decimal(0))
     individual_rate: Mapped[Decimal] = mapped_column(_RATE, default=Decimal(0))
     active_headcount: Mapped[int] = mapped_column(default=0)
@@ -78,8 +79,8 @@ class UnitChange(Base):
     unit_account_no: Mapped[str] = mapped_column(String(20))
     field: Mapped[str] = mapped_column(String(60))
     label: Mapped[str] = mapped_column(String(60))
-    old: Mapped[str] = mapped_column(String(300))
-    new: Mapped[str] = mapped_column(String(300))
+    old: Mapped[str] = mapped_column(Encrypted("unit_change.value", None))
+    new: Mapped[str] = mapped_column(Encrypted("unit_change.value", None))
     old_text: Mapped[str] = mapped_column(String(300))  # what people read, masked where needed
     new_text: Mapped[str] = mapped_column(String(300))
     no: Mapped[str] = mapped_column(String(40), index=True)

@@ -33,6 +33,7 @@ from engine.verbs import permissions
 from tests.bench import filings, growth, start_many, stores
 from tests.bench.floor import EFFECTS, HISTORY, INSTANCE, OUTBOX, TASK, Floor, model_of
 from tests.bench.recording import Said, difference, recorded
+from tests.builders import keys
 
 STEPS = 400
 WARM_UP = 40
@@ -236,6 +237,7 @@ def _machine() -> str:
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing stays behind
+    keys.configure()  # sealing is paid for on both sides, as it is in a hall
     try:
         with stores.home() as folder:
             found = [_measured(name, folder) for name in stores.NAMES]

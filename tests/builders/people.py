@@ -14,6 +14,7 @@ from engine.database import configure
 from handlers.people.models import Branch, Operator, Post, Role, Staff
 from handlers.people.passwords import hashed
 from handlers.units.models import Unit
+from tests.servers import compiled_once
 
 ACCOUNT = "020810042637"
 PASSWORD = "Right&proper1"
@@ -23,7 +24,7 @@ _HASH = hashed(PASSWORD)  # once: every test would pay for it
 @contextmanager
 def store(url: str) -> Iterator[sessionmaker[Session]]:
     """Sessions on a test database; the engine is closed at the end."""
-    engine = configure(create_engine(url))
+    engine = compiled_once(configure(create_engine(url)))
     try:
         yield sessionmaker(engine)
     finally:

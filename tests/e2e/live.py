@@ -33,7 +33,7 @@ from handlers import demo as demonstration
 from handlers.people import queries, sign_in
 from handlers.people.models import Operator, SigninSession, Staff
 from handlers.units.models import Unit
-from tests.builders import diagrams
+from tests.builders import diagrams, keys
 from webapp import jobs, parking, rooms
 from webapp.settings import ROOT, Settings, load
 
@@ -66,6 +66,7 @@ class LiveHall:
             "HALL_WEB_PORT": str(port),
             "HALL_WORKER_POLL_SECONDS": "0.2",
             "HALL_LOG_LEVEL": "warning",
+            "HALL_KEYS_FILE": str(keys.FILE),
         }
         self.settings: Settings = load(environ=self._environment)
         self.shop = jobs.workshop(self.settings)

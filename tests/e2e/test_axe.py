@@ -221,6 +221,7 @@ STATES: dict[str, tuple[str, Arrive]] = {
     "request-too-late": (REVIEWER, _moved_on),
     "request-reviewer-done": (SECOND, _at("/requests/{done}")),
     "request-chief": (CHIEF, _at("/requests/{running}")),
+    "parameters": (CHIEF, _at("/parameters")),
     "receipt": (DONE, _at("/requests/{done}/receipt")),
     "desk": (REVIEWER, _desk),
     "desk-help": (REVIEWER, _help),

@@ -87,6 +87,8 @@ class Ordeal:
 
     def survive(self) -> int:
         """Kill it everywhere; how often it was killed."""
+        self.deed()  # here, so that no copy has to compile a statement before it dies
+        self.restore()
         moments = self.course()
         after = self.hall.picture()
         assert after != self.before, "nothing happens at all"

@@ -20,12 +20,14 @@ from engine.models import Base, History, Instance, Task
 from engine.operations import Call, operation
 from engine.owed import messages, outbox
 from tests.builders.diagrams import FIRST, OPERATOR, SECOND
+from tests.servers import compiled_once
 
 if TYPE_CHECKING:  # the processes of test_crash.py start faster without pytest
     from tests.conftest import Clock
 
 _OURS = {m.local_table for m in Base.registry.mappers if m.class_.__module__.startswith("engine.")}
 TABLES = [table for table in Base.metadata.sorted_tables if table in _OURS]  # the engine's alone
+_PICTURE = {table.name: select(table).order_by(*table.primary_key) for table in TABLES}
 LONG_AFTER = datetime(2099, 1, 1, tzinfo=UTC)
 UNIT, OTHER_UNIT, BRANCH, OTHER_BRANCH = "unit:0208", "unit:0999", "QDN01", "QDN02"
 
@@ -148,7 +150,7 @@ def messages_of(call: Call, title: str) -> None:
 
 @contextmanager
 def database(url: str) -> Iterator[Engine]:
-    made = configure(create_engine(url))
+    made = compiled_once(configure(create_engine(url)))
     try:
         yield made
     finally:
@@ -226,9 +228,7 @@ class Hall:
     def picture(self) -> dict[str, list[Any]]:
         """Everything the engine's tables hold, to compare before with after."""
         with self.database.connect() as connection:
-            return {
-                t.name: list(connection.execute(select(t).order_by(*t.primary_key))) for t in TABLES
-            }
+            return {name: list(connection.execute(rows)) for name, rows in _PICTURE.items()}
 
     def together(self, *deeds: Callable[[Runtime], Any]) -> list[Any]:
         """Do all deeds at the same moment, each in its own thread and session; what each returned

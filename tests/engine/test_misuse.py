@@ -29,8 +29,8 @@ from tests.engine.hall import (
     person,
     standing_in,
 )
+from tests.engine.stuck import mend, stuck, the_one
 from tests.engine.team import add, rows, say
-from tests.engine.test_incidents import mend, stuck, the_one
 
 
 @pytest.fixture

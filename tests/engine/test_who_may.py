@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 import engine
 from engine import Actor, errors
+from engine.models import Task
 from tests.engine.hall import (
     APPLICANT,
     BOTH,
@@ -194,12 +196,17 @@ STATES = (_at_first, _claimed, _at_second, _returned, _correcting, _resubmitted,
 PEOPLE = (APPLICANT, REVIEWER, REVIEWER_2, SECONDER, BOTH, KEEPER, FAR)
 
 
+def _rows(hall: Hall) -> list[Task]:
+    with hall.sessions() as session:
+        return list(session.scalars(select(Task).order_by(Task.id)))
+
+
 def _step(hall: Hall, who: Actor, no: str) -> int:
     """The step this person's page is about; some step of the request when there is none."""
     view = engine.view(hall.rt, who, no)
     if view.task is not None:
         return view.task.id
-    return next(row.id for row in hall.picture()["hall_task"] if row.kind == "review")
+    return next(row.id for row in _rows(hall) if row.kind == "review")
 
 
 def _back(hall: Hall, who: Actor, no: str) -> Any:
@@ -211,7 +218,7 @@ def _back(hall: Hall, who: Actor, no: str) -> Any:
 def _on(hall: Hall, who: Actor, no: str) -> Any:
     """To somebody with the post of the step who is not on the scene."""
     task = _step(hall, who, no)
-    node = next(row.node for row in hall.picture()["hall_task"] if row.id == task)
+    node = next(row.node for row in _rows(hall) if row.id == task)
     other = SECONDER_2 if node == "review2" else EVERYWHERE
     return engine.transfer(hall.rt, who, task, to=other.id, reason="休假")
 

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from handlers import centers, demo, identifiers
-from handlers.centers import Center
+from handlers.centers import Center, CenterError
 from handlers.people import queries, sign_in
 from handlers.people.models import Branch, Operator, Post, Staff
 from handlers.units import codes
@@ -67,11 +67,12 @@ def test_loading_is_quick_and_the_second_time_changes_nothing(load: Any, center:
     assert list(session.scalars(select(Operator.password_hash).order_by(Operator.id))) == hashes
 
 
-def test_both_centres_can_live_in_one_database(load: Any) -> None:
-    for code in CODES:
-        session = load(centers.load(ROOT, code))
-    assert count(session, Unit) == 80
-    assert len(demo.logins(session)) == 22
+def test_a_database_belongs_to_one_centre(load: Any) -> None:
+    session = load(centers.load(ROOT, "qiandongnan"))
+    with pytest.raises(CenterError, match="这个数据库是 qiandongnan 的，不能用来打开 xizang"):
+        load(centers.load(ROOT, "xizang"))
+    assert (count(session, Branch), count(session, Unit)) == (8, 40)
+    assert len(demo.logins(session)) == 11
 
 
 def test_every_number_is_valid_and_nobody_shares_one(load: Any, center: Center, clock: Any) -> None:

@@ -265,8 +265,10 @@ from sqlalchemy.orm import sessionmaker
 from engine.owed import outbox
 from engine.database import configure
 from handlers.notices import delivery
+from tests.builders import keys
 from tests.handlers.sms_desk import settings_for
 url, gateway, item, now = sys.argv[1:]
+keys.configure()
 delivery.configure(settings_for(gateway, timeout_seconds=20))
 sessions = sessionmaker(configure(create_engine(url)))
 outbox.run_one(sessions, int(item), clock=lambda: datetime.fromisoformat(now))

@@ -69,7 +69,7 @@ def product() -> Iterator[Path]:
     """A copy of the product, for commands that keep their data in its own folder."""
     home = Path(tempfile.mkdtemp(prefix="hall-copy-"))
     home.chmod(0o755)
-    skip = shutil.ignore_patterns("node_modules", "__pycache__")
+    skip = shutil.ignore_patterns("node_modules")  # what is compiled comes along
     for room in ("bpmn", "deploy", "engine", "forms", "handlers", "webapp"):
         shutil.copytree(ROOT / room, home / "hall" / room, ignore=skip)
     for file in ("config.toml", "pyproject.toml"):

@@ -36,7 +36,7 @@ def eventually(true: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> An
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """The machine's environment without any setting of the hall, and then ours."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    return plain | {"PYTHONDONTWRITEBYTECODE": "1"} | dict(settings)
+    return plain | dict(settings)
 
 
 def members(session_id: int) -> list[int]:

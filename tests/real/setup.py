@@ -19,6 +19,7 @@ from sqlalchemy import select, update
 from deploy.servers import Postgres, Redis, free_port
 from engine.models import Instance, OutboxItem
 from handlers.notices.models import SmsMessage
+from tests.builders import keys
 from tests.e2e.live import LiveHall
 from tests.handlers.sms_server import Phone
 from tests.real.programs import Program, children, eventually, finished
@@ -65,6 +66,7 @@ class RealHall(LiveHall):
             "HALL_WORKER_KIND": "rq",
             "HALL_WORKER_SWEEP_SECONDS": "1",
             "HALL_LOG_FORMAT": "json",
+            "HALL_KEYS_FILE": str(keys.FILE),
         } | sms_settings(phone)
         self.settings = load(environ=self.environ)
         self.shop = jobs.workshop(self.settings)
@@ -80,8 +82,8 @@ class RealHall(LiveHall):
     def start(self) -> RealHall:
         self.postgres.start().create_database("hall")
         self.redis.start()
-        for command in ("migrate", "load-demo"):
-            done = finished(["webapp.cli", command], self.environ)
+        for command in (["migrate"], ["load-demo", "--months", "0"]):
+            done = finished(["webapp.cli", *command], self.environ)
             assert done.returncode == 0, done.stderr
         for program in self.programs:
             program.start()

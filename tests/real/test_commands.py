@@ -18,6 +18,7 @@ from deploy.servers import free_port
 from tests.real.programs import Program, eventually, finished
 
 STOP_SECONDS_MAX = 10.0
+SMALL = ("--months", "0")  # people and units, but no books: filling those is tested elsewhere
 
 
 @contextmanager
@@ -63,7 +64,7 @@ def answers(port: int) -> bool:
 @pytest.mark.parametrize("whom", ["the whole terminal", "the command alone"])
 def test_ctrl_c_ends_the_demonstration(product: Path, whom: str) -> None:
     port = free_port()
-    with started(product, ["webapp.cli", "demo", "--port", str(port)]) as demo:
+    with started(product, ["webapp.cli", "demo", *SMALL, "--port", str(port)]) as demo:
         assert eventually(lambda: "Ctrl-C" in demo.log() and answers(port), 30), demo.log()
         if whom == "the whole terminal":
             demo.signal(signal.SIGINT)
@@ -78,7 +79,7 @@ def test_ctrl_c_ends_the_demonstration(product: Path, whom: str) -> None:
 
 def test_ctrl_c_ends_the_real_set_up_with_all_its_servers(product: Path) -> None:
     port = free_port()
-    with started(product, ["deploy.real"], HALL_WEB_PORT=str(port)) as real:
+    with started(product, ["deploy.real", *SMALL], HALL_WEB_PORT=str(port)) as real:
         ready = ("web  http", "worker 2", "scheduler")
         assert eventually(lambda: all(word in real.log() for word in ready), 60), real.log()
         assert eventually(lambda: answers(port)), real.log()
@@ -93,7 +94,7 @@ def test_ctrl_c_ends_the_real_set_up_with_all_its_servers(product: Path) -> None
 
 def test_when_the_real_set_up_is_killed_nothing_of_it_lives_on(product: Path) -> None:
     port = free_port()
-    with started(product, ["deploy.real"], HALL_WEB_PORT=str(port)) as real:
+    with started(product, ["deploy.real", *SMALL], HALL_WEB_PORT=str(port)) as real:
         assert eventually(lambda: "web  http" in real.log(), 60), real.log()
         subprocess.run(["kill", "-9", str(real.pid)], check=True)
         assert real.wait(5) == -signal.SIGKILL

@@ -12,6 +12,8 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -23,9 +25,9 @@ from handlers import demo
 from handlers.people import queries, sign_in
 from handlers.people.models import Operator, Staff
 from handlers.units.models import Unit
-from tests.builders import diagrams
+from tests.builders import diagrams, keys
 from tests.conftest import Clock
-from tests.servers import Databases
+from tests.servers import Databases, compiled_once
 from webapp import parking, settings
 from webapp.app import create_app
 from webapp.rooms import deploy_diagrams
@@ -48,10 +50,30 @@ PEOPLE = {
 }
 
 
+class Templates(BytecodeCache):
+    """Every test has an app of its own, and each would compile the same pages again."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[tuple[str, str], Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._compiled.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._compiled[bucket.key, bucket.checksum] = bucket.code
+
+
+TEMPLATES = Templates()
+
+
 def make_app(url: str, home: Path, clock: Clock, **changes: Any) -> Flask:
-    chosen: dict[str, Any] = {"mode": "demo", "data_dir": home, "database": {"url": url}} | changes
+    chosen: dict[str, Any] = {"mode": "demo", "data_dir": home, "database": {"url": url}}
+    chosen |= {"keys": {"file": str(keys.FILE)}} | changes
     app = create_app(settings.load(environ={}, **chosen), clock=clock)
     app.testing = True
+    app.jinja_env.bytecode_cache = TEMPLATES
+    with app.app_context():
+        compiled_once(db.engine)
     return app
 
 

@@ -17,17 +17,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_reset_makes_a_fresh_demonstration_even_when_there_was_none(folder: Path) -> None:
-    first = CliRunner().invoke(cli.hall, ["reset-demo"], catch_exceptions=False)
+    first = CliRunner().invoke(cli.hall, ["reset-demo", "--months", "0"], catch_exceptions=False)
     assert first.exit_code == 0
     left_behind = folder / "demo-qiandongnan" / "left_behind"
     left_behind.touch()
-    CliRunner().invoke(cli.hall, ["reset-demo"], catch_exceptions=False)
+    CliRunner().invoke(cli.hall, ["reset-demo", "--months", "0"], catch_exceptions=False)
     assert not left_behind.exists()
     assert (folder / "demo-qiandongnan" / "hall.sqlite3").exists()
 
 
 def test_each_centre_has_its_own_folder(folder: Path) -> None:
-    CliRunner().invoke(cli.hall, ["reset-demo", "--center", "xizang"], catch_exceptions=False)
+    CliRunner().invoke(
+        cli.hall, ["reset-demo", "--center", "xizang", "--months", "0"], catch_exceptions=False
+    )
     assert [path.name for path in folder.iterdir()] == ["demo-xizang"]
 
 

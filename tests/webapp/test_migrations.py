@@ -15,8 +15,12 @@ from sqlalchemy.orm import Session
 from engine import audit
 from engine.calendar import Weekdays
 from engine.database import configure
-from engine.models import NEVER, Task
+from engine.models import NEVER, DraftRow, History, Instance, Task
 from engine.runtime import Runtime
+from handlers.notices.models import SmsMessage
+from handlers.people.models import Staff
+from handlers.privacy.columns import is_value
+from tests.builders.stored import stored
 from webapp.migrations import tables
 
 
@@ -42,6 +46,7 @@ def test_upgrading_twice_changes_nothing(empty_database_url: str) -> None:
 
 
 FIRST_TABLES = "88ace24672c1"
+MOBILE = "13985507788"
 MORNING = datetime(2026, 7, 15, 1, 30, tzinfo=UTC)
 
 
@@ -51,7 +56,9 @@ def _filed_with_the_first_version(url: str) -> None:
     old = MetaData()
     with engine.begin() as connection:
         old.reflect(connection, only=["hall_definition", "hall_instance", "hall_task"])
-        old.reflect(connection, only=["hall_history"])
+        old.reflect(
+            connection, only=["hall_history", "hall_staff", "hall_sms_message", "hall_draft"]
+        )
         at = MORNING.replace(tzinfo=None) if engine.dialect.name == "sqlite" else MORNING
         common = {"id": 1, "key": "k", "name": "单位信息变更"}
         made = {"version": 1, "sha256": "", "files": "{}", "deployed_at": at, "deployed_by": ""}
@@ -60,7 +67,7 @@ def _filed_with_the_first_version(url: str) -> None:
             **{"no": "QDN-1", "definition_id": 1, "status": "running", "label": "初审中"},
             **{"path": "[]", "progress": "dc", "deciders": "{}", "summary": "", "scope": "unit:1"},
             **{"scope_name": "", "branch": "QDN01", "starter_id": "operator:1"},
-            **{"starter_name": "杨秀兰", "revision": 2, "state": b"", "started_at": at},
+            **{"starter_name": "杨秀兰", "revision": 2, "state": MOBILE.encode(), "started_at": at},
             **{"updated_at": at, "timer_failures": 0},
         }
         step = {
@@ -72,7 +79,20 @@ def _filed_with_the_first_version(url: str) -> None:
             **{"actor_title": "", "verb": "start", "detail": '{"definition": 1}'},
         }
         json = {"files": {}, "path": [], "deciders": {}, "detail": {"definition": 1}}
+        json |= {"data": {"mobile": MOBILE}, "params": {"mobile": MOBILE}}
+        person = {
+            **{"login": "qdn001", "name": "王审核", "mobile": MOBILE, "password_hash": ""},
+            **{"must_change_password": False, "enabled": True, "branch_code": "QDN01"},
+        }
+        sms = {
+            **{"key": "k", "mobile": MOBILE, "text": f"请拨打 {MOBILE}", "template": "t"},
+            **{"params": "", "status": "queued", "attempts": 0, "created_at": at},
+        }
+        draft = {"actor_id": "operator:1", "scope_key": "k", "data": "", "updated_at": at}
         for table, values in (
+            ("hall_staff", person),
+            ("hall_sms_message", sms),
+            ("hall_draft", draft),
             ("hall_definition", common | made),
             ("hall_instance", request),
             (
@@ -118,3 +138,23 @@ def test_requests_of_the_first_version_are_brought_over_and_sealed(
         with pytest.raises(IntegrityError):
             session.flush()
     engine.dispose()
+
+
+def test_numbers_of_older_versions_are_sealed_and_still_read_and_found(
+    empty_database_url: str,
+) -> None:
+    command.upgrade(tables.config(empty_database_url), FIRST_TABLES)
+    _filed_with_the_first_version(empty_database_url)
+    assert MOBILE.encode() in stored(empty_database_url)
+    tables.upgrade(empty_database_url)
+    engine = configure(create_engine(empty_database_url))
+    with Session(engine) as session:
+        assert session.scalar(select(Staff.mobile)) == MOBILE
+        wanted = is_value(SmsMessage.mobile_index, "person.mobile", MOBILE)
+        sms = session.scalars(select(SmsMessage).where(wanted)).one()
+        assert (sms.text, sms.params) == (f"请拨打 {MOBILE}", {"mobile": MOBILE})
+        assert session.scalar(select(DraftRow.data)) == {"mobile": MOBILE}
+        assert session.scalar(select(Instance.state)) == MOBILE.encode()
+        assert session.scalars(select(History.detail)).all() == [{"definition": 1}] * 2
+    engine.dispose()
+    assert MOBILE.encode() not in stored(empty_database_url)

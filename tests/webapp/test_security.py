@@ -16,9 +16,10 @@ from PIL import Image
 
 from handlers import documents
 from handlers.documents import Material
+from tests.builders import members
 from tests.conftest import Clock
 from tests.servers import Databases
-from tests.webapp.hall import SERVICE, Hall, csrf_of, make_app, post, seeded_copy
+from tests.webapp.hall import SERVICE, UNIT, Hall, csrf_of, make_app, post, seeded_copy
 from webapp.runtime import db
 
 WHO = ("nobody", "operator", "stranger", "reviewer", "far_reviewer")
@@ -111,10 +112,25 @@ PLACES: dict[str, list[Place]] = {
     "incidents.edit": [Place("/incidents/1/edit", NO_ADMINS, "POST")],
     "incidents.skip": [Place("/incidents/1/skip", NO_ADMINS, "POST")],
     "incidents.settle": [Place("/incidents/1/repairs/1/confirm", NO_ADMINS, "POST")],
+    "members.index": [Place("/members", SIGNED)],
+    "members.search": [Place("/members", (IN, MOVED, MOVED, MOVED, MOVED), "POST")],
+    "members.page": [
+        Place("/members/{member}", OWN_UNIT_AND_BRANCH),
+        Place("/members/019999999999", (IN, 404, 404, 404, 404)),
+    ],
+    "members.ledger": [Place("/members/{member}/ledger", OWN_UNIT_AND_BRANCH)],
+    "units.own": [Place("/unit", OPERATORS)],
+    "units.index": [Place("/units", STAFF)],
+    "units.page": [Place(f"/units/{UNIT}", (IN, 403, 403, 200, 404))],
     "versions.index": [Place("/versions", NO_ADMINS)],
     "versions.page": [Place(f"/versions/{SERVICE}", NO_ADMINS)],
     "versions.migrate": [Place(f"/versions/{SERVICE}/migrate", NO_ADMINS)],
     "versions.run": [Place(f"/versions/{SERVICE}/migrate", NO_ADMINS, "POST")],
+    # theirs and of 业务主管: test_parameters_page.py
+    "parameters.index": [Place("/parameters", NO_ADMINS)],
+    # who may read a number, and what is registered: test_privacy_screens.py
+    "privacy.reveal": [Place("/privacy/request/{no}", (IN, 403, 403, 404, 404), "POST")],
+    "privacy.register": [Place("/disclosures", NO_ADMINS)],
     "standins.page": [Place("/standins", SIGNED)],
     "standins.appoint": [Place("/standins", (IN, 422, 422, 422, 422), "POST")],
     "standins.cancel": [Place("/standins/1/cancel", (IN, 404, 404, 404, 404), "POST")],
@@ -145,12 +161,14 @@ class Mine:
     message: int
     token: str
     task: int
+    member: str
 
 
 @pytest.fixture
 def mine(hall: Hall) -> Mine:
     no = hall.file()
-    return Mine(no, hall.message(no=no), _material(hall, no), hall.task_of(no, "reviewer"))
+    task = hall.task_of(no, "reviewer")
+    return Mine(no, hall.message(no=no), _material(hall, no), task, members.in_hall(hall))
 
 
 def _material(hall: Hall, no: str) -> str:

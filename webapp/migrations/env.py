@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from alembic import context
-from sqlalchemy import create_engine, pool
+from sqlalchemy import TypeDecorator, create_engine, pool
 
 from engine.database import configure
 from webapp.migrations.tables import metadata
+
+
+def _as_stored(kind: str, item: Any, _context: Any) -> str | Literal[False]:
+    """A handler's own column type is written as what the database keeps."""
+    ours = isinstance(item, TypeDecorator) and type(item).__module__.startswith("handlers.")
+    return f"sa.{item.impl!r}" if kind == "type" and ours else False
 
 
 def run() -> None:
@@ -24,6 +32,7 @@ def run() -> None:
             compare_type=True,
             render_as_batch=True,
             user_module_prefix="models.",
+            render_item=_as_stored,
         )
         with context.begin_transaction():
             context.run_migrations()

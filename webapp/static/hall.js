@@ -232,6 +232,7 @@ function popovers() {
 }
 
 $$('[data-tabs]').forEach(tabs);
+$$('[data-print]').forEach((button) => button.addEventListener('click', () => print()));
 $$('form[data-once]').forEach(once);
 $$('form[data-quiet]').forEach(quiet);
 $$('#toasts .toast').forEach(expire);

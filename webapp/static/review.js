@@ -193,7 +193,6 @@
   document.querySelectorAll('[data-people]').forEach(picker);
 
   // ── printing ──────────────────────────────────────────────────────────────────────────────
-  document.querySelector('[data-print]')?.addEventListener('click', () => print());
   if (document.querySelector('[data-print-now]')) addEventListener('load', () => print());
 
   // ── the desk ──────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,178 @@
+"""Units pay: opening balances, the month's remittance, and everything that goes wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from random import Random
+
+from handlers.demo import crews
+from handlers.demo.crews import Firm, Member
+from handlers.demo.deeds import CORRECTING, MONEY_IN, PAYING, TWICE, Deed
+from handlers.demo.desk import Desk
+from handlers.demo.window import LAST_DAY, Window
+from handlers.ledger.drafts import Line
+
+PAY_DAYS_MAX = 5  # 条例 art. 19: within five days from the pay day
+MONTHS_AHEAD = 6  # what a unit that pays ahead brings along
+ODD_CENTS_MAX = 50_000  # how far a deposit may be off the bill
+WRONG = "重复入账"
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """A unit's people in one fund year: ledger account and monthly amount of each."""
+
+    firm: Firm
+    members: list[Member]
+    ledger_ids: list[int]
+    monthly_cents: list[int]
+
+    def lines(self, month: int, *, open_in: int) -> Iterator[Line]:
+        """What that month brings each member; `open_in`: whoever has closed by then gets none."""
+        rows = zip(self.members, self.ledger_ids, self.monthly_cents, strict=True)
+        for member, ledger_id, cents in rows:
+            if member.paid_in(month) and not (member.closes and member.left <= open_in):
+                yield Line(ledger_id, cents)
+
+
+def bills(firm: Firm, window: Window, month: int) -> tuple[int, ...]:
+    """The months a unit pays for in this one, oldest first."""
+    habits = firm.habits
+    if not habits.opened <= month < window.count - habits.behind:
+        return ()
+    late = habits.late
+    if late is not None and late <= month <= late + 1:
+        return ()
+    return (month - 2, month - 1, month) if late is not None and month == late + 2 else (month,)
+
+
+@dataclass(frozen=True, slots=True)
+class Remitting:
+    """The deeds of one unit in one month."""
+
+    desk: Desk
+    window: Window
+    roster: Roster
+    month: int
+    seed: int
+
+    @property
+    def _unit(self) -> str:
+        return self.roster.firm.account_no
+
+    def deeds(self) -> Iterator[Deed]:
+        firm, month = self.roster.firm, self.month
+        habits, chance = firm.habits, Random(f"{self.seed}/{self._unit}/{month}")
+        if month == 0:
+            yield Deed(self.window.first_day, MONEY_IN, self._open)
+        day = self._pay_day(chance)
+        if habits.advance == month:
+            yield Deed(self.window.working_day(month, 2), MONEY_IN, self._pay_ahead)
+        if month in (habits.refund, habits.stray):
+            yield Deed(day, MONEY_IN, partial(self._misfit, chance.randrange(1, ODD_CENTS_MAX)))
+        for bill in bills(firm, self.window, month):
+            yield Deed(day, PAYING, partial(self._remit, bill))
+        if habits.twice == month:
+            yield Deed(day, TWICE, self._twice)
+        if habits.refund is not None and habits.refund + 1 == month:
+            yield Deed(self.window.working_day(month, 8), CORRECTING, self._refund)
+
+    def _pay_day(self, chance: Random) -> date:
+        day = min(self.roster.firm.pay_day + chance.randrange(PAY_DAYS_MAX), LAST_DAY)
+        # Not before those who leave are sealed and those who join are there.
+        return self.window.working_day(self.month, max(day, crews.PAYOUT_DAYS[0] - 1))
+
+    def _open(self) -> None:
+        """期初余额: what people had before the window."""
+        roster = self.roster
+        rows = zip(roster.members, roster.ledger_ids, roster.monthly_cents, strict=True)
+        lines = []
+        for member, ledger_id, monthly in rows:
+            cents, carried = crews.opening(self.window, member, monthly)
+            if cents:
+                lines.append(Line(ledger_id, cents, carried))
+        self._credit("opening_balance", "opening", lines, self.desk.account("bank"))
+
+    def _remit(self, bill: int) -> None:
+        late = bill < self.month
+        lines = list(self.roster.lines(bill, open_in=self.month))
+        self._credit(
+            "back_payment" if late else "remittance",
+            self.window.month(bill),
+            lines,
+            self._source(sum(line.amount_cents for line in lines)),
+            month=self.window.month(bill),
+        )
+
+    def _source(self, cents: int) -> int:
+        """Paid from what is already here, if that is enough."""
+        desk, habits = self.desk, self.roster.firm.habits
+        if self.month == habits.refund:
+            return desk.account("suspense", self._unit)
+        if habits.advance is not None and self.month >= habits.advance:
+            advance = desk.account("advance", self._unit)
+            if desk.balance(advance) >= cents:
+                return advance
+        return desk.account("bank")
+
+    def _credit(
+        self, business: str, key: str, lines: list[Line], source: int, *, month: str = ""
+    ) -> int:
+        """Members get it, `source` gives it; the voucher's id, 0 when nobody gets anything."""
+        if not lines:
+            return 0
+        given = Line(source, -sum(line.amount_cents for line in lines))
+        voucher = self.desk.post(
+            business,
+            f"{self._unit}:{key}",
+            [given, *lines],
+            unit_account_no=self._unit,
+            contribution_month=month,
+            headcount=len(lines),
+        )
+        return voucher.id
+
+    # ── troubles ───────────────────────────────────────────────────────────────────────────────
+    def _month_cents(self) -> int:
+        return sum(line.amount_cents for line in self.roster.lines(self.month, open_in=self.month))
+
+    def _pay_ahead(self) -> None:
+        self._deposit("advance", "advance_deposit", MONTHS_AHEAD * self._month_cents())
+
+    def _misfit(self, odd_cents: int) -> None:
+        """A deposit that fits no bill: with the month's money, or all alone."""
+        more = self._month_cents() if self.month == self.roster.firm.habits.refund else 0
+        self._deposit("suspense", "suspense_deposit", more + odd_cents)
+
+    def _deposit(self, kind: str, business: str, cents: int) -> None:
+        lines = [
+            Line(self.desk.account("bank"), -cents),
+            Line(self.desk.account(kind, self._unit), cents),
+        ]
+        self.desk.post(business, f"{self._unit}:{kind}", lines, unit_account_no=self._unit)
+
+    def _refund(self) -> None:
+        """What was too much goes back to the unit."""
+        suspense = self.desk.account("suspense", self._unit)
+        cents = self.desk.balance(suspense)
+        lines = [Line(suspense, -cents), Line(self.desk.account("bank"), cents)]
+        memo = "多缴款项退回单位"
+        self.desk.post(
+            "suspense_clearing",
+            f"{self._unit}:refund",
+            lines,
+            unit_account_no=self._unit,
+            memo=memo,
+        )
+
+    def _twice(self) -> None:
+        """Booked a second time by mistake and corrected before the day is over (冲账)."""
+        month = self.window.month(self.month)
+        lines = list(self.roster.lines(self.month, open_in=self.month))
+        bank = self.desk.account("bank")
+        wrong = self._credit("remittance", f"{month}:twice", lines, bank, month=month)
+        if wrong:
+            self.desk.reverse(wrong, f"{self._unit}:{month}:corrected", WRONG)
