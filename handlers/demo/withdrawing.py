@@ -15,7 +15,7 @@ from handlers.demo import crews
 from handlers.demo.deeds import MONTH_END, PAYOUT, WITHDRAWING, Deed
 from handlers.demo.desk import Desk
 from handlers.demo.remitting import Roster
-from handlers.demo.window import LAST_DAY, Window
+from handlers.demo.window import Window
 from handlers.ledger import accounts, accrual
 from handlers.ledger.drafts import Line
 from handlers.members.codes import FROZEN, NORMAL, TRANSFERRED_CLOSED
@@ -59,10 +59,8 @@ class Withdrawing:
             yield from self._closings(roster, month)
         for number in crews.PAYOUT_DAYS:
             yield Deed(self.window.working_day(month, number), PAYOUT, self._pay_out)
-        last = self.window.day(month, LAST_DAY)
-        yield Deed(last, MONTH_END, partial(self._accrue, month))
         if month == self.window.count - 1:
-            yield Deed(last, MONTH_END, partial(self._freeze, rosters))
+            yield Deed(self.window.last_day, MONTH_END, partial(self._freeze, rosters))
 
     def _wishes(self, roster: Roster, month: int, chance: Random) -> Iterator[Deed]:
         count = int(len(roster.members) * WITHDRAWN_PER_MONTH + chance.random())
@@ -128,27 +126,17 @@ class Withdrawing:
 
     # ── the branch itself ──────────────────────────────────────────────────────────────────────
     def _pay_out(self) -> None:
-        """提取划款: what the bank pays for the day's withdrawals."""
-        cents, self._to_pay = self._to_pay, 0
-        if cents:
-            desk = self.desk
-            lines = [
-                Line(desk.account("payout_clearing"), -cents),
-                Line(desk.account("bank"), cents),
-            ]
-            desk.post("payout", f"{desk.branch_code}:{desk.clock.day}:payout", lines)
+        """提取划款: what the bank pays for the day's withdrawals; and 计提利息: the interest that
+        its closings have drawn."""
+        self._move("payout", self._to_pay, "payout_clearing", "bank")
+        self._move("interest_accrual", self._interest, "interest_expense", "interest_payable")
+        self._to_pay = self._interest = 0
 
-    def _accrue(self, month: int) -> None:
-        """计提利息: the interest that closings of the month have drawn."""
-        cents, self._interest = self._interest, 0
+    def _move(self, business: str, cents: int, debit: str, credit: str) -> None:
         if cents:
             desk = self.desk
-            lines = [
-                Line(desk.account("interest_expense"), -cents),
-                Line(desk.account("interest_payable"), cents),
-            ]
-            key = f"{desk.branch_code}:{self.window.month(month)}:accrual"
-            desk.post("interest_accrual", key, lines)
+            lines = [Line(desk.account(debit), -cents), Line(desk.account(credit), cents)]
+            desk.post(business, f"{desk.branch_code}:{desk.clock.day}:{business}", lines)
 
     def _freeze(self, rosters: Sequence[Roster]) -> None:
         ids = [

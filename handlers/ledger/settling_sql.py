@@ -155,11 +155,13 @@ class Writer:
 
         Raises Refused `ledger.one_persons_money`.
         """
-        if self.session.get_bind().dialect.name == "postgresql":
-            # compiling these statements takes longer than running them
+        postgresql = self.session.get_bind().dialect.name == "postgresql"
+        if postgresql:  # compiling these statements takes longer than running them
             self.session.execute(text("set local jit = off"))
         self.session.execute(CreateTable(_WORK))
         settled = self._run(self._work_out())
+        if postgresql:  # it knows nothing of a new table, and then may read all accounts for it
+            self.session.execute(text(f"analyze {_WORK.name}"))
         if self._paid_since():
             self._keep_the_new_years_part()
         self._run(update(_WORK).where(_WORK.c.interest_cents < 0).values(interest_cents=0))
@@ -356,8 +358,7 @@ class Writer:
             update(_ACCOUNT)
             .where(
                 account.id == _WORK.c.account_id,
-                account.entries == _WORK.c.seq - 1,
-                account.status != "closed",
+                account.unit_account_no.in_(self.chunk.units),
             )
             .values(
                 balance_cents=account.balance_cents + _WORK.c.interest_cents,

@@ -22,6 +22,7 @@ from handlers.units.models import Unit
 from tests.builders import units
 from tests.builders.books import CLERK, UNIT, Books
 from tests.conftest import Clock
+from tests.servers import compiled_once
 
 OTHER_UNIT = "020810043259"
 _NAMES = (
@@ -50,7 +51,7 @@ def name_of(number: int) -> str:
 @contextmanager
 def two_units(url: str, clock: Clock) -> Iterator[Books]:
     """Books with the unit of the design and another one of its branch; nobody in either yet."""
-    engine = configure(create_engine(url))
+    engine = compiled_once(configure(create_engine(url)))
     books = Books(engine, clock).on("2026-03-02")
     units.unit(books.session)
     units.unit(books.session, unit_account_no=OTHER_UNIT, unit_name="凯里市清水江实验中学")

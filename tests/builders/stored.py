@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from engine.database import configure
 from engine.models import Base
 from handlers.privacy.columns import Encrypted
+from tests.servers import compiled_once
 
 NUMBER = re.compile(r"\d{11,19}|\d{17}X")
 
@@ -53,7 +54,7 @@ def stored(url: str) -> bytes:
 
 
 def _files(url: str) -> bytes:
-    engine = configure(create_engine(url))
+    engine = compiled_once(configure(create_engine(url)))
     with engine.connect() as connection:
         connection.connection.dbapi_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
     engine.dispose()

@@ -101,6 +101,8 @@ def goes_its_way(hall: Hall, path: Path) -> None:
             story = story[1:]
             act(hall, no, decided)
             decided += 1
+        else:
+            break
     assert hall.case(no).status == "completed", (path.stem, hall.where(no))
     assert hall.case(no).next_timer_at is None
     assert hall.case(no).waits is None

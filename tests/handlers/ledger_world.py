@@ -22,7 +22,7 @@ from handlers.loans.models import Loan, LoanRepayment
 from tests.builders import members, parameters, units
 from tests.builders.books import BRANCH, CLERK, Books
 from tests.conftest import Clock
-from tests.servers import Databases
+from tests.servers import Databases, compiled_once
 
 LOAN_NO = "D2026000001"
 SAVED_CENTS = 10_000_000
@@ -31,7 +31,7 @@ SAVED_CENTS = 10_000_000
 def fill(url: str) -> None:
     """A settled year, two closed days behind it and one open: remittances, a withdrawal, two
     reversals, a frozen and a sealed account, a loan of which one repayment was taken back."""
-    engine = configure(create_engine(url))
+    engine = compiled_once(configure(create_engine(url)))
     books = Books(engine, Clock()).on("2026-06-01")
     try:
         _live(books)

@@ -15,11 +15,12 @@ from engine.database import configure, transaction
 from handlers import calendars
 from handlers.calendars import WorkingCalendar, WorkingDay
 from tests.builders.people import at
+from tests.servers import compiled_once
 
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    made = configure(create_engine(database_url))
+    made = compiled_once(configure(create_engine(database_url)))
     yield made
     made.dispose()
 

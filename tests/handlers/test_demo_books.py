@@ -35,7 +35,7 @@ from handlers.loans.models import Loan, LoanRepayment
 from handlers.members.models import IndividualAccount, Person
 from handlers.people.models import Operator
 from handlers.units.models import Unit
-from tests.builders import people
+from tests.builders import keys, people
 from tests.builders.books import EveryDay
 from tests.conftest import Clock
 from tests.servers import Databases
@@ -50,6 +50,7 @@ SECRET = ("id_no", "mobile", "legal_rep_id_no", "bank_account_no")  # sealed wit
 
 @pytest.fixture(autouse=True, scope="module")
 def _fewer_named_units() -> Iterator[None]:
+    keys.configure()  # another module's ring may still be there when this one's books are made
     patch = pytest.MonkeyPatch()
     facts = {code: replace(each, units=each.units[:NAMED]) for code, each in loading.FACTS.items()}
     patch.setattr(loading, "FACTS", facts)

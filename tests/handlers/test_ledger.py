@@ -16,11 +16,12 @@ from handlers.ledger.drafts import Line
 from handlers.ledger.models import Entry, LedgerBranch, UnitTotal, Voucher
 from tests.builders.books import BRANCH, UNIT, Books
 from tests.conftest import Clock
+from tests.servers import compiled_once
 
 
 @pytest.fixture
 def books(database_url: str, clock: Clock) -> Iterator[Books]:
-    engine = configure(create_engine(database_url))
+    engine = compiled_once(configure(create_engine(database_url)))
     made = Books(engine, clock).on("2026-03-02")
     yield made
     made.session.close()

@@ -19,13 +19,14 @@ from tests.builders import keys, parameters
 from tests.builders.books import BRANCH, CLERK, Books
 from tests.conftest import Clock
 from tests.handlers.ledger_world import close, plant
+from tests.servers import compiled_once
 from webapp import cli, jobs
 from webapp import settings as configuration
 
 
 @pytest.fixture
 def books(database_url: str, clock: Clock) -> Iterator[Books]:
-    engine = configure(create_engine(database_url))
+    engine = compiled_once(configure(create_engine(database_url)))
     made = Books(engine, clock).on("2026-03-02")
     yield made
     made.session.close()

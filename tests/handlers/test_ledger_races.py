@@ -11,7 +11,7 @@ from handlers.ledger import accounts, closing, posting, verifying
 from handlers.ledger.drafts import Draft, Line
 from handlers.ledger.models import Entry, LedgerBranch, TrialBalance, Voucher
 from tests.builders.books import BRANCH, CLERK, Books
-from tests.handlers.ledger_rivals import opened, outcome, rivals
+from tests.handlers.ledger_rivals import Deed, opened, outcome, rivals
 
 ROUNDS = 15
 
@@ -30,7 +30,7 @@ def test_two_writers_on_one_account_lose_nothing(database_url: str) -> None:
     with opened(database_url) as books:
         anna = books.member(1)
 
-        def pay(cents: int, name: str):  # type: ignore[no-untyped-def]
+        def pay(cents: int, name: str) -> Deed:
             def deed(own: Books) -> None:
                 for number in range(ROUNDS):
                     own.pay({anna: cents}, key=f"{name}:{number}")
@@ -48,7 +48,7 @@ def test_what_is_refused_takes_no_number(database_url: str) -> None:
         anna = books.member(1)
         books.pay({anna: 10})
 
-        def take(name: str):  # type: ignore[no-untyped-def]
+        def take(name: str) -> Deed:
             def deed(own: Books) -> list[str]:
                 return [
                     outcome(lambda n=n: own.withdraw(anna, 1, key=f"{name}:{n}") and "done")
@@ -106,7 +106,7 @@ def test_accounts_named_in_any_order_never_wait_in_a_circle(database_url: str) -
         anna, bert = books.member(1), books.member(2)
         books.pay({anna: 1_000, bert: 1_000})
 
-        def move(source: int, target: int):  # type: ignore[no-untyped-def]
+        def move(source: int, target: int) -> Deed:
             def deed(own: Books) -> None:
                 for _ in range(ROUNDS):
                     own.post(
@@ -128,7 +128,7 @@ def test_freezing_one_account_and_posting_to_another_never_wait_in_a_circle(
     with opened(database_url) as books:
         anna, bert, bank = books.member(1), books.member(2), books.account("bank")
 
-        def freeze_and_post(mine: int, other: int):  # type: ignore[no-untyped-def]
+        def freeze_and_post(mine: int, other: int) -> Deed:
             def deed(own: Books) -> None:
                 for number in range(ROUNDS):
                     with transaction(own.session) as session:
@@ -151,7 +151,7 @@ def test_a_voucher_is_reversed_by_one_of_two(database_url: str) -> None:
         anna = books.member(1)
         paid = [books.pay({anna: 100}).id for _ in range(6)]
 
-        def undo(name: str):  # type: ignore[no-untyped-def]
+        def undo(name: str) -> Deed:
             def deed(own: Books) -> list[str]:
                 return [
                     outcome(lambda id_=id_: own.reverse(id_, key=f"{name}:{id_}") and "done")
@@ -196,7 +196,7 @@ def test_a_day_is_closed_with_every_voucher_that_came_in_time(database_url: str)
 def test_the_first_postings_of_a_branch_open_its_accounts_once(database_url: str) -> None:
     with opened(database_url) as books:
 
-        def begin(number: int):  # type: ignore[no-untyped-def]
+        def begin(number: int) -> Deed:
             return lambda own: own.pay({own.member(number): 100}, key=f"first:{number}").number
 
         assert sorted(rivals(books, *(begin(n) for n in (1, 2, 3)))) == [1, 2, 3]

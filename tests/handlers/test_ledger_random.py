@@ -23,7 +23,7 @@ from tests.handlers.ledger_model import DAY, Account, Model
 from tests.handlers.ledger_rivals import outcome
 
 STEPS, WRITERS, MEMBERS = 220, 3, 5
-FIRST_DAY, LAST_YEAR = date(2026, 3, 2), 2027
+FIRST_DAY = date(2026, 3, 2)
 
 
 class Walk:

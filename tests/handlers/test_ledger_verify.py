@@ -42,7 +42,6 @@ def test_good_books_have_no_fault(engine: Engine) -> None:
 ANNA = "(select id from hall_ledger_account where kind = 'member' order by id limit 1)"
 BERT = "(select id from hall_ledger_account where kind = 'member' order by id limit 1 offset 1)"
 BANK = "(select id from hall_ledger_account where kind = 'bank')"
-FIRST = "(select min(id) from hall_voucher)"
 LAST = "(select max(id) from hall_voucher)"
 OUT = "(select id from hall_voucher where business = 'partial_withdrawal')"
 UNDO = "(select id from hall_voucher where reversal_of is not null and business = 'remittance')"

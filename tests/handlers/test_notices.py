@@ -25,6 +25,7 @@ from handlers.notices.announcements import announce
 from handlers.notices.models import SmsMessage
 from handlers.people.models import Operator, Post, Role, Staff
 from tests.conftest import Clock
+from tests.servers import compiled_once
 
 ROOT = Path(__file__).resolve().parents[2]
 CENTER = centers.load(ROOT, "qiandongnan")
@@ -163,7 +164,7 @@ def populate(session: Session, clock: Clock) -> None:
 
 @pytest.fixture
 def hall(database_url: str, clock: Clock) -> Iterator[Hall]:
-    engine = configure(create_engine(database_url))
+    engine = compiled_once(configure(create_engine(database_url)))
     made = Hall(sessionmaker(engine), clock, CENTER)
     with made.sessions() as session, transaction(session):
         populate(session, clock)

@@ -22,6 +22,7 @@ from handlers.privacy.columns import blind, is_value
 from handlers.privacy.keyring import Keyring, KeyringError
 from tests.builders import keys, people
 from tests.builders.stored import stored
+from tests.servers import compiled_once
 
 ID, MOBILE = "522632198807152210", "13985507788"
 NOW = datetime(2026, 7, 15, tzinfo=UTC)
@@ -32,7 +33,7 @@ STRANGE = Keyring("test01", {"test01": b"\x55" * 32}, OLD.index)
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    made = configure(create_engine(database_url))
+    made = compiled_once(configure(create_engine(database_url)))
     yield made
     made.dispose()
 

@@ -24,13 +24,14 @@ from handlers.notices.settings import SmsSettings
 from tests.conftest import Clock
 from tests.handlers.sms_desk import MOBILE, OTHER, Desk, settings_for
 from tests.handlers.sms_server import Phone, sms_server
+from tests.servers import compiled_once
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def desk(database_url: str, clock: Clock) -> Iterator[Desk]:
-    engine = configure(create_engine(database_url))
+    engine = compiled_once(configure(create_engine(database_url)))
     yield Desk(sessionmaker(engine), clock)
     delivery._post = None
     engine.dispose()

@@ -18,11 +18,12 @@ from handlers.notices.models import SmsGateway, SmsMessage
 from tests.conftest import Clock
 from tests.handlers.sms_desk import OTHER, Desk, settings_for
 from tests.handlers.sms_server import Phone, sms_server
+from tests.servers import compiled_once
 
 
 @pytest.fixture
 def desk(database_url: str, clock: Clock) -> Iterator[Desk]:
-    engine = configure(create_engine(database_url))
+    engine = compiled_once(configure(create_engine(database_url)))
     yield Desk(sessionmaker(engine), clock)
     delivery._post = None
     engine.dispose()

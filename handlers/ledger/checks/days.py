@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import String, func, literal, or_, select
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session
 
 from handlers.ledger.checks.faults import (
@@ -57,15 +58,13 @@ def _stored() -> Any:
 def check_settlements(session: Session) -> list[Fault]:
     """A finished year has paid and accrued what it says (glossary §6)."""
     row = SETTLEMENT.c
+    # Interest of those who left is accrued by other vouchers, perhaps on the same day.
+    its_key = literal("interest_accrual:") + sql_cast(row.fund_year, String) + literal(":%")
     paid, accrued = (
         select(total(sane(VOUCHER.c.credit_cents)))
-        .where(
-            VOUCHER.c.business == business,
-            VOUCHER.c.posted_on == row.posted_on,
-            VOUCHER.c.reversal_of.is_(None),
-        )
+        .where(VOUCHER.c.posted_on == row.posted_on, VOUCHER.c.reversal_of.is_(None), its_own)
         .scalar_subquery()
-        for business in ("interest", "interest_accrual")
+        for its_own in (VOUCHER.c.business == "interest", VOUCHER.c.key.like(its_key))
     )
     query = (
         select(row.fund_year, row.interest_cents, paid, accrued)
