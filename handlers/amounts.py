@@ -6,6 +6,7 @@ Capitals (大写) follow the payment rules of the People's Bank and the accounti
 """
 
 import re
+from datetime import date
 from decimal import Decimal
 
 from engine.errors import Problem
@@ -83,6 +84,21 @@ def capitals(cents: int) -> str:
     if jiao:
         words += _DIGITS[jiao] + "角"
     return words + (_DIGITS[fen] + "分" if fen else "整")
+
+
+def capital_date(day: date) -> str:
+    """贰零贰陆年零贰月零壹拾日: months 1, 2, 10 and days 1–10, 20, 30 take a leading 零, so that
+    nothing can be written before them (payment rules of the People's Bank, glossary §8)."""
+    year = "".join(_DIGITS[int(digit)] for digit in f"{day.year:04d}")
+    month = ("零" if day.month in (1, 2, 10) else "") + _two_digits(day.month)
+    number = ("零" if day.day < 10 or day.day % 10 == 0 else "") + _two_digits(day.day)
+    return f"{year}年{month}月{number}日"
+
+
+def _two_digits(number: int) -> str:
+    """壹拾 rather than 拾 for what begins with a one."""
+    tens, ones = divmod(number, 10)
+    return (_DIGITS[tens] + "拾" if tens else "") + (_DIGITS[ones] if ones else "")
 
 
 def _whole(number: int) -> str:

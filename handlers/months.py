@@ -13,6 +13,10 @@ from datetime import date
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 
 
+def is_month(text: str) -> bool:
+    return _MONTH.fullmatch(text) is not None
+
+
 def month_of(day: date) -> str:
     """2026-07 for 2026-07-15."""
     return f"{day.year:04d}-{day.month:02d}"
@@ -37,5 +41,5 @@ def day_in(month: str, day: int) -> date:
 
 
 def _number(month: str) -> int:
-    assert _MONTH.fullmatch(month), f"a month is YYYY-MM, not {month!r}"
+    assert is_month(month), f"a month is YYYY-MM, not {month!r}"
     return int(month[:4]) * 12 + int(month[5:]) - 1

@@ -67,7 +67,8 @@ def round_amount(cents: int) -> str:
     """26.84 万元, 8,432.00 元"""
     if abs(cents) < WAN_CENTS:
         return f"{money(cents)} 元"
-    return f"{round(cents / WAN_CENTS, 2):,.2f} 万元"
+    hundredths = (abs(cents) + WAN_CENTS // 200) // (WAN_CENTS // 100)
+    return f"{'-' if cents < 0 else ''}{hundredths // 100:,}.{hundredths % 100:02d} 万元"
 
 
 def _summary(rows: Sequence[Remitted]) -> str:

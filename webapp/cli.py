@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from webapp import auditing, demobooks, keys, ledgering, parameters
+from webapp import auditing, demobooks, keys, ledgering, parameters, usage
 from webapp import settings as configuration
 from webapp.backup import commands as backup
 from webapp.settings import ROOT, Settings, SettingsError
@@ -42,13 +42,15 @@ def main() -> None:
         hall.main(standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _fail(usage.sentence(error), error.exit_code)
     except SettingsError as error:
         _fail(str(error), 2)
     except PermissionError as error:
-        _fail(f"没有写入 {error.filename} 的权限，请检查文件夹的属主。")
+        _fail(f"没有读写 {error.filename} 的权限，请检查文件和文件夹的属主。")
     except OSError as error:
         if error.errno is None:
             raise
@@ -136,6 +138,9 @@ def demo(center: str, host: str | None, port: int | None, *, serving: bool, size
     settings = demo_settings(center, host, port)
     if serving:
         server.require_free(settings.web.host, settings.web.port)
+    if (settings.data_path / demobooks.NOTE).exists():
+        say(f"{STEP}上次没有写完，重新开始 begun before and not finished: starting anew")
+        shutil.rmtree(settings.data_path)
     _make_data_folder(settings)
     say(f"{STEP}数据库 database  {_shown(settings.data_path)}")
     migrate_database(settings)
@@ -169,7 +174,8 @@ def load_demo(settings: Settings, size: Size | None = None) -> list[Any]:
         for deployed in rooms.open_center(shop.runtime(session), settings):
             say(f"{STEP}流程 process  {deployed}")
         if size is not None:
-            demobooks.fill(shop, session, size)
+            with demobooks.whole(settings.data_path):
+                demobooks.fill(shop, session, size)
         people = list(demonstration.logins(session, shop.center))
     shop.engine.dispose()
     return people
@@ -234,6 +240,7 @@ def migrate_database(settings: Settings) -> None:
     _make_data_folder(settings)
     keys.open_keys(settings)  # the migration seals what older versions have left plain
     tables.upgrade(settings.database_url)
+    keys.check_fit(settings)
     auditing.adopt(settings)
 
 

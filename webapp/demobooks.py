@@ -7,15 +7,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from sqlalchemy.orm import Session
 
+from webapp.settings import SettingsError
+
 if TYPE_CHECKING:
     from webapp.jobs import Workshop
 
 STEP = "  · "
+NOTE = "demo.unfinished"
 LABEL = "演示账套 demo books"
 UNITS_MAX, MEMBERS_MAX = 20_000, 2_000_000  # twice what the books are measured with
 MONTHS_MAX = 60  # the parameters of the demonstration centres go back so far
@@ -41,6 +45,18 @@ def sized(command: Callable[..., Any]) -> Callable[..., Any]:
         option = click.option(name, default=default, show_default=True, type=kind, help=text)
         with_size = option(with_size)
     return with_size
+
+
+@contextmanager
+def whole(folder: Path) -> Iterator[None]:
+    """A note lies in the data folder while the books are being written: half of them are none."""
+    note = folder / NOTE
+    if note.exists():
+        text = "演示账套上次没有写完，请用 hall reset-demo 重新开始；自己的数据库请先清空。"
+        raise SettingsError(text)
+    note.touch()
+    yield
+    note.unlink()
 
 
 def fill(shop: Workshop, session: Session, size: Any) -> None:

@@ -17,6 +17,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from engine import errors
+from handlers.privacy.keyring import KeyringError
 from webapp import parking
 from webapp.runtime import db, person
 from webapp.security import wants_json
@@ -68,6 +69,7 @@ STATUS_OF = (
 
 def init(app: Flask) -> None:
     app.register_error_handler(errors.HallError, _refusal)
+    app.register_error_handler(KeyringError, _sealed_shut)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(HTTPException, _http)
 
@@ -76,6 +78,13 @@ def _refusal(error: errors.HallError) -> ResponseReturnValue:
     status = next(code for kind, code in STATUS_OF if isinstance(error, kind))
     db.session.rollback()
     return _answer(status, error.text, error.code)
+
+
+def _sealed_shut(error: KeyringError) -> ResponseReturnValue:
+    """The hall's fault and nothing a visitor can mend: they get the page of a fault, the log what
+    to do."""
+    current_app.logger.error("personal data cannot be read: %s", error.text, exc_info=error)
+    return _http(InternalServerError(original_exception=error))
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:

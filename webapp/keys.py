@@ -14,9 +14,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, select
+from sqlalchemy.orm import Session
 
 from engine.database import configure
+from handlers.members.models import Person
+from handlers.people.models import Operator, Staff
 from handlers.privacy import keyfile, keyring, rotation
 from handlers.privacy.keyfile import KeyFile
 from handlers.privacy.keyring import Keyring, KeyringError
@@ -32,6 +35,15 @@ SETTLE = timedelta(minutes=10)
 LEARN_SECONDS = keyring.LOOK_SECONDS + 1
 
 
+def require_fit(session: Session) -> None:
+    """What is stored opens with these keys; a wrong file must not seal new rows beside it.
+
+    One value of each kind of people.  Raises KeyringError.
+    """
+    for stored in (Operator.mobile, Staff.mobile, Person.id_no):
+        session.execute(select(stored).where(stored != "").limit(1)).all()
+
+
 def open_keys(settings: Settings) -> None:
     """The keys of this process; SettingsError when they cannot be used.  The demo makes its own."""
     path = settings.keys_path
@@ -41,6 +53,12 @@ def open_keys(settings: Settings) -> None:
         keyring.configure(keyfile.read(path).ring, _source(path))
     except KeyringError as error:
         raise SettingsError(error.text) from None
+
+
+def check_fit(settings: Settings) -> None:
+    """The same for a command, before it writes anything."""
+    with _database(settings) as database, Session(database) as session:
+        require_fit(session)
 
 
 def _source(path: Path) -> keyring.Source:
@@ -116,6 +134,11 @@ def status() -> None:
 def rotate(prepare: bool, index: bool) -> None:
     """Seal everything anew with a new key, while the hall runs; run it again after a kill."""
     settings = configuration.load()
+    with keyfile.held(settings.keys_path):
+        _rotate(settings, prepare=prepare, index=index)
+
+
+def _rotate(settings: Settings, *, prepare: bool, index: bool) -> None:
     path = settings.keys_path
     keys = keyfile.read(path)
     now = _now()
@@ -178,6 +201,11 @@ def _shown(table: str, done: int, total: int) -> None:
 def retire() -> None:
     """Remove the old keys from the file, when nothing is sealed with them any more."""
     settings = configuration.load()
+    with keyfile.held(settings.keys_path):
+        _retire(settings)
+
+
+def _retire(settings: Settings) -> None:
     path = settings.keys_path
     keys = keyfile.read(path)
     left = keyfile.without_old(keys)

@@ -33,6 +33,7 @@ from handlers.members.operations import unknown_account
 from handlers.members.queries import CLOSED_KINDS, NOBODY, Filter
 from handlers.members.statements import Span
 from handlers.privacy import disclosure
+from handlers.privacy.masking import masked_text
 from handlers.units import books
 from handlers.units.models import Unit
 from handlers.units.rules import rates_text
@@ -138,7 +139,9 @@ def search() -> ResponseReturnValue:
     words = asked.words
     typed = compact(request.form.get("id_no", "")[:NAME_CHARS_MAX])
     if typed:
-        words["person"] = queries.holder(session(), typed) if typed.isprintable() else NOBODY
+        known = typed.isprintable()
+        domains = actor().domains
+        words["person"] = queries.holder(session(), domains, typed) if known else NOBODY
     return redirect(url_for("members.index", **words), 303)  # type: ignore[arg-type]
 
 
@@ -279,7 +282,7 @@ def _groups(facts: queries.Facts) -> dict[str, list[tuple[str, str]]]:
             ("性别", GENDERS.get(person.gender, "")),
             ("身份证号", mask_id(person.id_no)),
             ("职工工号", account.employee_no),
-            ("联系电话", person.phone),
+            ("联系电话", masked_text(person.phone)),  # people give a mobile here, too
             ("手机号", mask_mobile(person.mobile)),
             ("联名卡号", mask_card(account.joint_card_no)),
             ("联名卡银行", account.joint_card_bank),

@@ -25,7 +25,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from engine.models import OutboxItem, Task
-from webapp import jobs, queues
+from handlers.privacy.keyring import KeyringError
+from webapp import jobs, keys, queues
 from webapp.security import audience
 from webapp.settings import Settings
 
@@ -181,7 +182,8 @@ def _database_health(engine: Engine, now: Any) -> dict[str, Any]:
             waiting = (OutboxItem.done_at.is_(None), OutboxItem.failed_at.is_(None))
             oldest = session.scalar(select(func.min(OutboxItem.due_at)).where(*waiting))
             counts = outbox_counts(session)
-    except SQLAlchemyError as error:
+            keys.require_fit(session)
+    except (SQLAlchemyError, KeyringError) as error:
         return {"ok": False, "error": type(error).__name__}
     late = max(0.0, (now - oldest).total_seconds()) if oldest else 0.0
     return {"ok": True, "outbox": counts, "outbox_late_seconds": round(late)}

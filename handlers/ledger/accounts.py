@@ -72,7 +72,11 @@ def _settled_through(session: Session) -> date | None:
 
 def open_many(session: Session, rows: list[dict[str, object]]) -> None:
     """Many at once, as `row` makes them; none of them may exist."""
-    session.execute(insert(_TABLE), rows)
+    settled_on = _settled_through(session)
+    session.execute(
+        insert(_TABLE),
+        [one | {"settled_on": settled_on if one["kind"] == MEMBER else None} for one in rows],
+    )
 
 
 def row(

@@ -11,10 +11,15 @@ from datetime import date
 from engine.errors import Problem
 from handlers.ledger.kinds import BUSINESSES
 from handlers.ledger.models import AMOUNT_CENTS_MAX
+from handlers.months import is_month, month_of, months_between
 
 LINES_MAX = 200_000  # a roster of 100,000 people and their counterparts
 KEY_CHARS_MAX = 160  # the column
 MEMO_CHARS_MAX = 120
+# The first fund opened in 1991: an earlier day is a slip of the keyboard, and would have the yearly
+# settlement wait for centuries of unpaid interest.
+FIRST_DAY = date(1991, 1, 1)
+MONTHS_MAX = 600  # of one voucher: 补缴 of a whole working life
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,27 @@ def check(draft: Draft) -> list[Problem]:
         return [Problem("ledger.unbalanced", text)]
     if draft.credit_cents > AMOUNT_CENTS_MAX:
         return [_too_large()]
-    return []
+    problem = _check_words(draft)
+    return [problem] if problem else []
+
+
+def _check_words(draft: Draft) -> Problem | None:
+    if any(day is not None and day < FIRST_DAY for day in (draft.posted_on, draft.value_on)):
+        text = f"记账日期和起息日不能早于 {FIRST_DAY}，请核对日期。"
+        return Problem("ledger.day", text)
+    if not _is_span(draft.contribution_month, draft.contribution_month_to):
+        text = "汇缴年月须写成 2026-07 的样式，止月不能早于起月，请核对。"
+        return Problem("ledger.month", text)
+    if not draft.memo.isprintable():
+        return Problem("ledger.memo", "凭证摘要中有无法显示的字符，请重新填写。")
+    return None
+
+
+def _is_span(first: str, last: str) -> bool:
+    months = [month for month in (first, last) if month]
+    if not all(is_month(month) and month >= month_of(FIRST_DAY) for month in months):
+        return False
+    return not last or (first != "" and 0 <= months_between(first, last) < MONTHS_MAX)
 
 
 def _check_line(line: Line) -> Problem | None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     CheckConstraint,
     ForeignKey,
@@ -20,12 +19,12 @@ from sqlalchemy import (
     String,
     TypeDecorator,
     UniqueConstraint,
-    event,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.models import Base, UtcDateTime
+from engine.models.guards import guard
 from handlers.ledger.kinds import BUSINESSES, KINDS
 
 AMOUNT_CENTS_MAX = 10**15  # 10 万亿元: above any fund, below what a browser holds exactly
@@ -234,36 +233,5 @@ class InterestSettlement(Base):
 
 
 APPEND_ONLY = ("hall_voucher", "hall_entry")
-
-
-def append_only(table: str) -> dict[str, tuple[str, ...]]:
-    """Statements by database that make a table refuse changes; migrations run the same ones."""
-    text = f"{table}: rows are never changed, correct by a reversing voucher"
-    sqlite = tuple(
-        f"create trigger {table}_no_{verb} before {verb} on {table} "
-        f"begin select raise(abort, '{text}'); end"
-        for verb in ("update", "delete")
-    )
-    function = (
-        f"create or replace function {table}_append_only() returns trigger language plpgsql as "
-        f"$$ begin raise exception '{text}'; end $$"
-    )
-    trigger = (
-        f"create trigger {table}_append_only before update or delete or truncate on {table} "
-        f"for each statement execute function {table}_append_only()"
-    )
-    return {"sqlite": sqlite, "postgresql": (function, trigger)}
-
-
-def _trigger(statement: str) -> DDL:
-    return DDL(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
-
-
-for _table in APPEND_ONLY:
-    for _dialect, _statements in append_only(_table).items():
-        for _statement in _statements:
-            event.listen(
-                Base.metadata.tables[_table],
-                "after_create",
-                _trigger(_statement).execute_if(dialect=_dialect),
-            )
+for _name in APPEND_ONLY:
+    guard(Base.metadata.tables[_name])

@@ -49,10 +49,11 @@ def post(rt: Runtime, actor: Actor, draft: Draft) -> Voucher:
     session.flush()
     today = rt.clock().astimezone(ZONE).date()
     posted_on = draft.posted_on or today
-    hold_branch(session, draft.branch_code, posted_on, today=today)
+    closed_through = hold(session, draft.branch_code)
     earlier = by_key(session, draft.key)
-    if earlier is not None:
+    if earlier is not None:  # also when its day has been closed meanwhile
         return _same(session, earlier, draft)
+    require_open(posted_on, closed_through, today=today)
     if draft.value_on is not None and draft.value_on > posted_on:
         raise Refused(Problem("ledger.value_day", "起息日不能晚于记账日，请核对日期。"))
     states = locked(session, {line.account_id for line in draft.lines})
@@ -67,9 +68,13 @@ def by_key(session: Session, key: str) -> Voucher | None:
 
 def hold_branch(session: Session, branch_code: str, posted_on: date, *, today: date) -> None:
     """Until commit nobody else posts in this branch; refuses a day that is closed or to come."""
+    require_open(posted_on, hold(session, branch_code), today=today)
+
+
+def require_open(posted_on: date, closed_through: date | None, *, today: date) -> None:
+    """Only under `hold` of the branch, which keeps the day open."""
     if posted_on > today:
         raise Refused(Problem("ledger.future_day", "记账日期不能晚于今天，请核对日期。"))
-    closed_through = hold(session, branch_code)
     if closed_through is not None and posted_on <= closed_through:
         text = f"{posted_on:%Y-%m-%d} 已日终结账，请记在 {closed_through:%Y-%m-%d} 之后的日期。"
         raise Refused(Problem("ledger.closed_day", text))
@@ -170,7 +175,7 @@ def write(
         business_no=draft.business_no,
         channel=draft.channel,
         reversal_of=reversal_of,
-        reason=reason[:200],
+        reason=reason,
         posted_at=rt.clock(),
         posted_by=actor.id,
         posted_by_name=actor.name,

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from typing import cast
 
 from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
 from engine.calendar import ZONE
+from engine.database import possible
 from engine.errors import Conflict, Problem, Refused
 from engine.runtime import Actor, Runtime
 from handlers.ledger import posting, rules
 from handlers.ledger.drafts import Draft, Line
 from handlers.ledger.models import Entry, Voucher
+from handlers.ledger.rules import State
+
+REASON_CHARS_MAX = 200  # the column
 
 _ENTRY = cast(Table, Entry.__table__)
 
@@ -25,23 +31,27 @@ def reverse(rt: Runtime, actor: Actor, voucher_id: int, *, key: str, reason: str
     that day has been settled meanwhile.
     """
     session = rt.session
-    if not reason.strip():
-        raise Refused(Problem("ledger.reason", "请填写冲账原因。"))
-    original = session.get(Voucher, voucher_id)
+    reason = reason.strip()
+    if not reason or len(reason) > REASON_CHARS_MAX or not reason.isprintable():
+        text = f"请用一行文字填写冲账原因，最多 {REASON_CHARS_MAX} 个字。"
+        raise Refused(Problem("ledger.reason", text))
+    original = session.get(Voucher, voucher_id) if possible(voucher_id) else None
     if original is None:
         raise Refused(Problem("ledger.unknown_voucher", "没有找到要冲销的凭证，请核对凭证号。"))
     today = rt.clock().astimezone(ZONE).date()
-    posting.hold_branch(session, original.branch_code, today, today=today)
+    closed_through = posting.hold(session, original.branch_code)
     earlier = posting.by_key(session, key)
     if earlier is not None:
         if earlier.reversal_of != voucher_id:
             raise posting.key_reused()
         return earlier
+    posting.require_open(today, closed_through, today=today)
     _reversible(session, original)
     lines = _turned(session, original)
     states = posting.locked(session, {line.account_id for line in lines})
     settled_on = posting.last_settled(states)
     fresh = settled_on is None or original.value_on >= settled_on
+    _settled_alike(states, original.value_on)
     draft = Draft(
         key=key,
         business=original.business,
@@ -57,7 +67,7 @@ def reverse(rt: Runtime, actor: Actor, voucher_id: int, *, key: str, reason: str
         business_no=original.business_no,
     )
     written = posting.judge(states, draft)
-    return posting.write(rt, actor, draft, written, reversal_of=voucher_id, reason=reason.strip())
+    return posting.write(rt, actor, draft, written, reversal_of=voucher_id, reason=reason)
 
 
 def _reversible(session: Session, original: Voucher) -> None:
@@ -70,6 +80,15 @@ def _reversible(session: Session, original: Voucher) -> None:
     again = select(Voucher).where(Voucher.reversal_of == original.id)
     if session.scalar(again) is not None:
         raise Conflict(Problem("ledger.reversed", f"凭证 {original.no} 已冲销，不能重复冲销。"))
+
+
+def _settled_alike(states: Mapping[int, State], value_on: date) -> None:
+    """While a settlement runs one of two members may have been paid interest already: there is no
+    day from which the correction would be right for both."""
+    members = (state.settled_on for state in states.values() if state.kind == rules.MEMBER)
+    if len({settled_on is not None and value_on < settled_on for settled_on in members}) > 1:
+        text = "年终结息正在进行，凭证中有的账户已结息、有的还没有，请在结息完成后再冲账。"
+        raise Conflict(Problem("ledger.settling", text))
 
 
 def _turned(session: Session, original: Voucher) -> list[Line]:

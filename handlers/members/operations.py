@@ -7,9 +7,7 @@ in one transaction calls `locked` first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from typing import Any, cast
 
 from sqlalchemy import Select, Table, select
@@ -17,19 +15,27 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from engine.calendar import ZONE
+from engine.database import possible
 from engine.errors import Conflict, NotFound, Problem, Refused
 from engine.runtime import Runtime
-from handlers.identifiers import birth_of, check_resident_id, compact, mask_name
+from handlers.identifiers import birth_of, mask_name
 from handlers.ledger import accounts
-from handlers.members import numbers, states
-from handlers.members.codes import CLOSED, FROZEN, NORMAL, SEALED
+from handlers.members import numbers, openings, states
+from handlers.members.codes import (
+    CLOSED,
+    FROZEN,
+    NORMAL,
+    SEAL_REASONS,
+    SEALED,
+    WITHDRAWAL_REASONS,
+)
 from handlers.members.models import IndividualAccount, Person
+from handlers.members.openings import RESIDENT_ID, Holder, Opening
 from handlers.privacy.columns import blind, is_value
 from handlers.units import queries as units
 from handlers.units import states as unit_states
 from handlers.units.models import Unit
 
-RESIDENT_ID = "01"  # table A.1
 LEDGER_KIND = "member"
 ID_PURPOSE, MOBILE_PURPOSE = "person.id_no", "person.mobile"
 ORDER_PLACE = 16  # of a resident number (GB 11643): odd for men, even for women
@@ -40,29 +46,6 @@ _PERSON = cast(Table, Person.__table__)
 _INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What 开户 needs.  Money in 分; rates in percent, None: those of the unit.
-
-    Gender and birth month of a resident follow from the number; others may give them.
-    """
-
-    unit_account_no: str
-    person_name: str
-    id_no: str
-    id_type: str = RESIDENT_ID
-    contribution_base_cents: int = 0
-    unit_monthly_amount_cents: int = 0
-    individual_monthly_amount_cents: int = 0
-    unit_rate: Decimal | None = None
-    individual_rate: Decimal | None = None
-    mobile: str = ""
-    employee_no: str = ""
-    gender: str = ""
-    birth_month: str = ""
-    opened_on: date | None = None  # None: today
-
-
 def open_account(rt: Runtime, opening: Opening) -> IndividualAccount:
     """开户: a person gets an account with a unit, and the unit one more 正常 head.
 
@@ -71,10 +54,12 @@ def open_account(rt: Runtime, opening: Opening) -> IndividualAccount:
     """
     session = rt.session
     today = rt.clock().astimezone(ZONE).date()
-    name, id_no = _checked(opening, today)
+    holder = openings.check(opening, today)
+    if isinstance(holder, list):
+        raise Refused(*holder)
     unit = _unit(session, opening.unit_account_no)
     _refuse(unit_states.transition(unit.unit_status, "change_members"))
-    person = _person(session, opening, name, id_no)
+    person = _person(session, opening, holder)
     _no_second_account(session, person, unit)
     opened_on = opening.opened_on or today
     number = numbers.take(session, unit.branch_code)[0]
@@ -111,7 +96,7 @@ def open_account(rt: Runtime, opening: Opening) -> IndividualAccount:
 
 def locked(session: Session, account_no: str) -> tuple[Unit, IndividualAccount]:
     """Unit and account, held until commit and read anew; raises NotFound."""
-    first = session.scalar(_one(account_no))
+    first = session.scalar(_one(account_no)) if possible(account_no) else None
     if first is None:
         raise unknown_account()
     unit = _unit(session, first.unit_account_no)
@@ -126,10 +111,10 @@ def locked(session: Session, account_no: str) -> tuple[Unit, IndividualAccount]:
 
 def seal(rt: Runtime, account_no: str, *, reason: str, on: date | None = None) -> IndividualAccount:
     """封存: nobody pays into it any more; `reason` is a code of SEAL_REASONS."""
-    if not reason:
+    if reason not in SEAL_REASONS:
         raise Refused(Problem("members.seal_reason", "请选择封存原因。"))
     account = _turn(rt, account_no, "seal")
-    account.sealed_on = on or rt.clock().astimezone(ZONE).date()
+    account.sealed_on = _day(rt, account, on)
     account.seal_or_close_reason = reason
     rt.session.flush()
     return account
@@ -165,8 +150,10 @@ def close(
     `verb`: close (销户提取), merge (合并) or transfer_out (外部转出); `reason`: a code of A.7.
     """
     assert verb in CLOSING, verb
+    if reason and reason not in WITHDRAWAL_REASONS:
+        raise Refused(Problem("members.close_reason", "请选择销户原因。"))
     account = _turn(rt, account_no, verb)
-    account.closed_on = on or rt.clock().astimezone(ZONE).date()
+    account.closed_on = _day(rt, account, on)
     account.seal_or_close_reason = reason
     accounts.close(rt.session, account.ledger_account_id)
     rt.session.flush()
@@ -193,36 +180,30 @@ def _turn(rt: Runtime, account_no: str, verb: str) -> IndividualAccount:
     return account
 
 
+def _day(rt: Runtime, account: IndividualAccount, on: date | None) -> date:
+    """When it happened, today if nobody says; never before the account was opened."""
+    today = rt.clock().astimezone(ZONE).date()
+    day = on or today
+    if not account.opened_on <= day <= today:
+        text = f"日期应在开户日期 {account.opened_on} 与今天之间，请核对日期。"
+        raise Refused(Problem("members.day", text))
+    return day
+
+
 def _count(unit: Unit, before: str, after: str) -> None:
     """正常 and 封存 are counted on the unit's card, every other state is not."""
     unit.active_headcount += (after == NORMAL) - (before == NORMAL)
     unit.sealed_headcount += (after == SEALED) - (before == SEALED)
 
 
-def _checked(opening: Opening, today: date) -> tuple[str, str]:
-    """Name and number as they are stored."""
-    name = " ".join(opening.person_name.split())
-    if not name:
-        raise Refused(Problem("members.name", "请填写职工姓名。", "person_name"))
-    if opening.id_type == RESIDENT_ID:
-        number = check_resident_id(opening.id_no, today)
-        if isinstance(number, Problem):
-            raise Refused(Problem(number.code, number.text, "id_no"))
-        return name, number
-    number = compact(opening.id_no)
-    if not number:
-        raise Refused(Problem("members.id_no", "请填写证件号码。", "id_no"))
-    return name, number
-
-
-def _person(session: Session, opening: Opening, name: str, id_no: str) -> Person:
+def _person(session: Session, opening: Opening, holder: Holder) -> Person:
     """The person of this document, new or known; two openings at once make one row."""
-    found = session.scalar(_holder(opening.id_type, id_no))
+    found = session.scalar(_holder(opening.id_type, holder.id_no))
     if found is None:
         new = _INSERTS[session.get_bind().dialect.name](_PERSON).on_conflict_do_nothing()
-        session.execute(new, _facts(opening, name, id_no))
-        found = session.scalars(_holder(opening.id_type, id_no)).one()
-    if found.person_name != name:
+        session.execute(new, _facts(opening, holder))
+        found = session.scalars(_holder(opening.id_type, holder.id_no)).one()
+    if found.person_name != holder.name:
         text = (
             f"该证件号码已登记在“{mask_name(found.person_name)}”名下，与填写的姓名不一致，"
             "请核对证件；姓名确有变更的，请先办理缴存人信息变更。"
@@ -231,21 +212,21 @@ def _person(session: Session, opening: Opening, name: str, id_no: str) -> Person
     return found
 
 
-def _facts(opening: Opening, name: str, id_no: str) -> dict[str, Any]:
-    mobile = compact(opening.mobile)
+def _facts(opening: Opening, holder: Holder) -> dict[str, Any]:
+    id_no = holder.id_no
     gender, birth_month = opening.gender, opening.birth_month
     if opening.id_type == RESIDENT_ID:
         gender = "1" if int(id_no[ORDER_PLACE]) % 2 else "2"
         birth_month = f"{birth_of(id_no):%Y-%m}"
     return {
-        "person_name": name,
+        "person_name": holder.name,
         "id_type": opening.id_type,
         "id_no": id_no,
         "id_no_index": blind(ID_PURPOSE, id_no),
         "gender": gender,
         "birth_month": birth_month,
-        "mobile": mobile,
-        "mobile_index": blind(MOBILE_PURPOSE, mobile),
+        "mobile": holder.mobile,
+        "mobile_index": blind(MOBILE_PURPOSE, holder.mobile),
     }
 
 
@@ -272,7 +253,7 @@ def _no_second_account(session: Session, person: Person, unit: Unit) -> None:
 
 
 def _unit(session: Session, account_no: str) -> Unit:
-    unit = units.locked_unit(session, account_no)
+    unit = units.locked_unit(session, account_no) if possible(account_no) else None
     if unit is None:
         text = "没有找到该单位，请核对单位账号。"
         raise NotFound(Problem("units.not_found", text))

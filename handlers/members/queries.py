@@ -102,11 +102,20 @@ class Facts:
         return self.balance_cents - self.carried_forward_cents
 
 
-def holder(session: Session, id_no: str) -> int:
-    """The person who holds this document, by its whole number; NOBODY when there is none."""
+def holder(session: Session, domains: Set[str], id_no: str) -> int:
+    """The person who holds this document, by its whole number; NOBODY when there is none.
+
+    Nor when all their accounts are somebody else's: whether a stranger is known is no answer.
+    """
     same = is_value(Person.id_no_index, ID_PURPOSE, compact(id_no))
     # Every kind of document, named: the unique index begins with it.
-    found = select(Person.id).where(Person.id_type.in_(ID_TYPES), same).order_by(Person.id)
+    theirs = within(domains, IndividualAccount.unit_account_no, IndividualAccount.branch_code)
+    found = (
+        select(Person.id)
+        .join(IndividualAccount, IndividualAccount.person_id == Person.id)
+        .where(Person.id_type.in_(ID_TYPES), same, theirs)
+        .order_by(Person.id)
+    )
     return session.scalar(found.limit(1)) or NOBODY
 
 

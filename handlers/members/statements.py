@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from handlers.ledger.kinds import BUSINESSES
 from handlers.ledger.models import Entry, Voucher
+from handlers.privacy.masking import masked_text
 
 # Businesses whose name tells the months they are about (XZ §6.1: 公积金汇缴201906至201906).
 MONTHLY = {"remittance": "公积金汇缴", "back_payment": "公积金补缴"}
@@ -174,6 +175,6 @@ def _entry_wording(entry: Entry, voucher: Voucher) -> str:
 
 def _note(voucher: Voucher) -> str:
     if voucher.reversal_of is not None:
-        return voucher.reason
+        return masked_text(voucher.reason)  # typed by hand
     plain = voucher.business in MONTHLY or voucher.business in NAMES
-    return "" if plain else voucher.memo
+    return "" if plain else masked_text(voucher.memo)

@@ -20,7 +20,6 @@ from handlers.privacy.columns import INDEX_CHARS, Encrypted, indexed
 # queued → sending → sent | delivered; or failed (it will never arrive), limited (too many today)
 STATUSES = ("queued", "sending", "sent", "delivered", "failed", "limited")
 FINAL = ("sent", "delivered", "failed", "limited")
-TEXT_CHARS_MAX = 500
 ERROR_CHARS_MAX = 255
 
 

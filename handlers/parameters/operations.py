@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from engine.calendar import ZONE
@@ -12,6 +13,7 @@ from engine.database import one_at_a_time, transaction
 from engine.errors import Problem
 from handlers.centers import Center, CenterError
 from handlers.parameters import rules
+from handlers.parameters.declared import DEPOSIT_RATE, INTEREST_DAY_BASE
 from handlers.parameters.models import ParameterValue
 
 
@@ -33,6 +35,8 @@ def sync(session: Session, center: Center, *, now: datetime) -> int:
         plan = rules.plan(wanted, stored, now.astimezone(ZONE).date())
         if isinstance(plan, Problem):
             raise _refused(center, plan)
+        if (problem := _settled(session, plan.add)) is not None:
+            raise _refused(center, problem)
         for row in plan.drop:
             session.delete(row)
         for row, entry in plan.change:
@@ -41,6 +45,26 @@ def sync(session: Session, center: Center, *, now: datetime) -> int:
             row.ends_on, row.source = entry.ends_on, entry.source
         session.add_all(_row(center, entry, now) for entry in plan.add)
     return len(plan.add) + len(plan.change) + len(plan.drop)
+
+
+def _settled(session: Session, added: Sequence[rules.Entry]) -> Problem | None:
+    """A rate published late must not reach into days whose interest is paid already."""
+    from handlers.ledger.models import InterestSettlement
+
+    finished = InterestSettlement.finished_at.is_not(None)
+    year = session.scalar(select(func.max(InterestSettlement.fund_year)).where(finished))
+    if year is None:
+        return None
+    end = date(year, 7, 1)  # glossary §6: interest is paid for every day before
+    interest_keys = {DEPOSIT_RATE.key, INTEREST_DAY_BASE.key}
+    for entry in added:
+        if entry.key in interest_keys and entry.starts_on < end:
+            text = (
+                f"{entry.key} 从 {entry.starts_on} 起，而 {end} 之前的利息已结清；"
+                f"请改为 {end} 或更晚。"
+            )
+            return Problem("parameter.settled", text)
+    return None
 
 
 def _row(center: Center, entry: rules.Entry, now: datetime) -> ParameterValue:

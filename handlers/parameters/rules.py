@@ -240,6 +240,10 @@ def plan(wanted: Sequence[Entry], stored: Sequence[S], today: date) -> Plan[S] |
         latest = max((row.starts_on for row in same if row.starts_on <= today), default=DAY_MIN)
         if entry.starts_on < latest and in_force(same, entry.starts_on, entry.branch):
             return _history(entry, "那一天已有生效的值，不能插入新值")
+        if entry.ends_on is not None and entry.ends_on <= today:
+            before = in_force(same, entry.ends_on, entry.branch)
+            if before is not None and before.starts_on < entry.starts_on:
+                return _history(entry, "的截止日期已过，会使其后的日子没有值，请另写截止日期")
     change = []
     for entry in wanted:
         row = there.get(entry.place)

@@ -6,11 +6,13 @@ stands in the file without being primary is prepared: every machine may learn it
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import tomllib
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,6 +106,25 @@ def create(path: Path, now: datetime) -> bool:
     finally:
         draft.unlink()
     return True
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Nobody else exchanges keys meanwhile: of two who write the file one would lose a key that
+    values are sealed with already.  The lock goes with its process.  Raises KeyringError."""
+    try:
+        handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise _unusable(path, f"文件夹打不开（{error.strerror}）") from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            text = "另一个 hall keys 命令正在换密钥，请等它结束再执行。"
+            raise KeyringError(Problem("keys.busy", text)) from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def write(path: Path, keys: KeyFile) -> None:

@@ -24,7 +24,6 @@ from handlers.identifiers import compact
 KEY_BYTES = 32  # AES-256, and as long for HMAC-SHA256
 ID_CHARS = 6  # of a key's id: one length for all, so that reading needs no search
 NONCE_BYTES = 12  # NIST SP 800-38D §8.2.2: random, 96 bits
-TAG_BYTES = 16
 INDEX_CHARS = 32  # 128 bits of the HMAC: two numbers never meet by chance
 VERSION = "1"
 MARK_CHARS = len(VERSION) + ID_CHARS + 2  # "1:3fa9c1:"

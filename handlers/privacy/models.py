@@ -8,6 +8,7 @@ from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.models import Base
+from engine.models.guards import guard
 
 
 class Disclosure(Base):
@@ -28,3 +29,6 @@ class Disclosure(Base):
     name: Mapped[str] = mapped_column(String(255))
     fields: Mapped[str] = mapped_column(String(300))  # "legal_rep_id_no,bank_account_no"
     no: Mapped[str | None] = mapped_column(String(40))  # the request it was needed for
+
+
+guard(Base.metadata.tables["hall_disclosure"])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BigInteger, Select, case, cast, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from handlers.ledger.models import LedgerAccount, UnitTotal, Voucher
 from handlers.members.codes import CLOSED, NORMAL
@@ -144,11 +144,14 @@ def _sums(account_no: str) -> Select[Any]:
 
 
 def first_month(session: Session, account_no: str) -> str:
-    """首次汇缴年月; "" before the first one."""
+    """首次汇缴年月 of what was not reversed; "" before the first one."""
+    undone = aliased(Voucher)
     earliest = select(func.min(Voucher.contribution_month)).where(
         Voucher.unit_account_no == account_no,
         Voucher.business == "remittance",
         Voucher.contribution_month != "",
+        Voucher.reversal_of.is_(None),
+        ~select(undone.id).where(undone.reversal_of == Voucher.id).exists(),
     )
     return session.scalar(earliest) or ""
 

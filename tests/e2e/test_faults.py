@@ -129,7 +129,7 @@ def test_an_old_draft_does_not_undo_what_was_decided_meanwhile(
         hall.decide(reviewer, no, "approve", "同意")
     page.goto(FORM)
     expect(field(page, "发薪日")).to_have_value("9")
-    expect(field(page, "经办人手机号码")).to_have_value("13800001234")
+    expect(field(page, "经办人手机号码")).to_have_value("138****1234")
     expect(page.locator("#changes tbody tr")).to_have_count(1)
 
 

@@ -15,8 +15,9 @@ from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 from engine.database import configure, transaction
+from engine.models.guards import append_only
 from handlers.ledger import closing, settling, verifying
-from handlers.ledger.models import APPEND_ONLY, append_only
+from handlers.ledger.models import APPEND_ONLY
 from handlers.ledger.verifying import Report
 from handlers.loans.models import Loan, LoanRepayment
 from tests.builders import members, parameters, units

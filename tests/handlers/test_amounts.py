@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from engine.errors import Problem
 from handlers.amounts import (
     MONEY_CENTS_MAX,
+    capital_date,
     capitals,
     money_text,
     parse_money,
@@ -149,3 +151,23 @@ def test_a_wrong_rate_is_refused(typed: str, words: str) -> None:
     result = parse_rate(typed)
     assert isinstance(result, Problem)
     assert words in result.text
+
+
+@pytest.mark.parametrize(
+    ("day", "words"),
+    [
+        (date(2026, 2, 10), "贰零贰陆年零贰月零壹拾日"),
+        (date(2026, 10, 20), "贰零贰陆年零壹拾月零贰拾日"),
+        (date(2026, 1, 30), "贰零贰陆年零壹月零叁拾日"),
+        (date(2026, 12, 15), "贰零贰陆年壹拾贰月壹拾伍日"),
+        (date(2026, 3, 9), "贰零贰陆年叁月零玖日"),
+        (date(2026, 11, 21), "贰零贰陆年壹拾壹月贰拾壹日"),
+    ],
+)
+def test_a_date_in_capitals_leaves_no_room_before_it(day: date, words: str) -> None:
+    assert capital_date(day) == words
+
+
+def test_no_two_days_of_a_year_read_alike() -> None:
+    days = [date(2024, 1, 1) + timedelta(days=n) for n in range(366)]
+    assert len({capital_date(day) for day in days}) == 366

@@ -203,8 +203,9 @@ def test_heads_follow_every_change_of_state(books: Books) -> None:
 
 def test_sealing_keeps_day_and_reason_until_unsealing(books: Books) -> None:
     number = open_member(books, 1).individual_account_no
-    sealed = do(books, "seal", number, reason="04", on=date(2026, 2, 28))
-    assert (sealed.account_status, sealed.sealed_on) == ("02", date(2026, 2, 28))
+    books.on("2026-03-20")
+    sealed = do(books, "seal", number, reason="04", on=date(2026, 3, 18))
+    assert (sealed.account_status, sealed.sealed_on) == ("02", date(2026, 3, 18))
     assert sealed.seal_or_close_reason == "04"
     unsealed = do(books, "unseal", number)
     assert (unsealed.account_status, unsealed.sealed_on) == ("01", None)

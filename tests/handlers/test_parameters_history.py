@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from engine.errors import Problem
 from handlers import centers, parameters
 from handlers.centers import CenterError, DatedValue
+from handlers.ledger.models import InterestSettlement
 from handlers.parameters import operations, rules
 from handlers.parameters.declared import BASE_FLOOR, DEPOSIT_RATE
 from handlers.parameters.models import ParameterValue
@@ -329,3 +330,20 @@ def test_the_file_is_checked_before_the_hall_opens(
     assert error.value.text.startswith("bpmn/centers/qiandongnan/center.toml：")
     assert sentence in error.value.text
     assert error.value.text.count("。") == 1
+
+
+def test_a_deposit_rate_published_late_does_not_reach_into_settled_days(session: Session) -> None:
+    enter(session, today="2026-08-01", deposit_rate=RATES)
+    session.add(
+        InterestSettlement(
+            fund_year=2026,
+            posted_on=DAY("2026-06-30"),
+            started_at=noon("2026-06-30"),
+            finished_at=noon("2026-06-30"),
+        )
+    )
+    session.commit()
+    late = [*RATES, row("2026-06-01", "1.60")]
+    text = refused(session, "parameter.settled", today="2026-08-01", deposit_rate=late)
+    assert "请改为 2026-07-01 或更晚" in text
+    enter(session, today="2026-08-01", deposit_rate=[*RATES, row("2026-07-01", "1.60")])

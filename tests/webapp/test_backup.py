@@ -30,12 +30,12 @@ from tests.webapp.backed import (
     stored_files,
 )
 from tests.webapp.hall import Hall, make_app
-from webapp.backup import checks, making
+from webapp.backup import checks, making, restoring
 from webapp.backup.archive import BackupError
 from webapp.backup.commands import in_words
 from webapp.backup.making import make
-from webapp.backup.restoring import NOTE
 from webapp.migrations import tables
+from webapp.settings import RESTORE_NOTE
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +57,13 @@ def test_every_row_and_every_file_comes_back(
     bring_back(here, there.archive)
     assert all_rows(url) == all_rows(there.settings.database_url)
     assert stored_files(here) == stored_files(there.settings) != {}
-    assert (here.data_path / NOTE).exists(), "until the checks are through"
+    assert (here.data_path / RESTORE_NOTE).exists(), "until the checks are through"
     assert list(checks.run(here)) == list(checks.run(there.settings))
     found = {verdict.name: verdict.faults for verdict in checks.run(here)}
     assert not found["办理记录 hall audit verify"]
     assert not found["材料文件"]
     assert not found["个人信息密钥 hall keys status"]
+    restoring.finish(here)
     made = make_app(url, here.data_path, clock, secret_key=SECRET)
     hall = Hall(made, clock)
     assert hall.signed_in("reviewer").get("/review").status_code == 200

@@ -50,10 +50,24 @@ def test_a_size_that_cannot_be_is_refused_in_words() -> None:
 def test_generating_that_breaks_off_says_how_to_begin_anew(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("handlers.demo.generate", broken)
+    monkeypatch.setattr("handlers.demo.generate", _killed)
     stopped = CliRunner().invoke(cli.hall, ["demo", "--no-serve"])
     assert stopped.exit_code != 0
     assert "hall reset-demo" in stopped.output
+
+
+def test_a_demo_that_broke_off_begins_anew_at_the_next_start(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("handlers.demo.generate", _killed)
+        stopped = CliRunner().invoke(cli.hall, ["demo", "--no-serve", "--months", "1"])
+    assert stopped.exit_code != 0
+    started = run("demo", "--no-serve", "--months", "1")
+    assert "重新开始" in started.output
+    assert "张凭证" in started.output
+    assert "张凭证" not in run("demo", "--no-serve", "--months", "1").output
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt

@@ -16,7 +16,7 @@ from tests.conftest import Clock
 from tests.webapp.hall import Hall, make_app
 from webapp import cli, keys
 from webapp.runtime import db
-from webapp.settings import SettingsError
+from webapp.settings import Keys, SettingsError
 
 LONG = "s" * 40
 
@@ -82,6 +82,16 @@ def test_a_key_something_is_sealed_with_is_not_retired(file: Path, ids: list[str
     again = hall_keys("rotate")
     assert "接着做" in again.output
     assert keyfile.read(file).primary == two.data[-1].id, "finished, not begun anew"
+
+
+def test_two_exchanges_at_once_do_not_lose_a_key(file: Path, ids: list[str]) -> None:
+    before = keyfile.read(file)
+    with keyfile.held(file):  # as another `hall keys rotate` does while it works
+        for command in (["rotate"], ["rotate", "--prepare"], ["retire"]):
+            refused = hall_keys(*command)
+            assert "请等它结束再执行" in str(refused.exception), command
+    assert keyfile.read(file) == before
+    assert hall_keys("rotate").exit_code == 0
 
 
 def test_several_machines_learn_a_key_before_one_uses_it(file: Path, ids: list[str]) -> None:
@@ -153,3 +163,17 @@ def test_a_strange_key_file_stops_a_page_with_a_sentence(
     keyring.configure(keyfile.read(strange).ring)
     with app.app_context(), pytest.raises(keyring.KeyringError, match="请换回原来的密钥文件"):
         db.session.scalars(select(Operator.id_no)).all()
+
+
+def test_a_strange_key_file_is_noticed_before_anything_is_sealed_with_it(
+    app: Flask, file: Path, ids: list[str]
+) -> None:
+    assert app.test_client().get("/healthz").json["parts"]["database"]["ok"]
+    file.unlink()
+    keyfile.create(file, datetime.now(UTC))
+    settings = app.extensions["hall"].settings.model_copy(update={"keys": Keys(file=str(file))})
+    keys.open_keys(settings)
+    with pytest.raises(keyring.KeyringError, match="请换回原来的密钥文件"):
+        keys.check_fit(settings)  # what `hall migrate` asks
+    answer = app.test_client().get("/healthz")
+    assert (answer.status_code, answer.json["parts"]["database"]["error"]) == (503, "KeyringError")

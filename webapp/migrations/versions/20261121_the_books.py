@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from engine import models
-from handlers.ledger.models import APPEND_ONLY, append_only
+from engine.models.guards import append_only
 
 revision = "3d66e6d506a3"
 down_revision = "c41d7e0a92b6"
@@ -413,7 +413,7 @@ def upgrade() -> None:
             batch_op.f("ix_hall_loan_repayment_voucher_id"), ["voucher_id"], unique=False
         )
 
-    for table in APPEND_ONLY:
+    for table in ("hall_voucher", "hall_entry", "hall_disclosure"):
         for statement in append_only(table)[op.get_bind().dialect.name]:
             op.execute(sa.text(statement))
 
