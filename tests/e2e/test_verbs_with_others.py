@@ -34,6 +34,7 @@ def from_todo(page: Page, no: str) -> None:
     """As it reaches them: from the box of what they have to do."""
     page.goto("/inbox/todo")
     page.get_by_role("link", name=f"打开：单位信息变更 {no}").click()
+    page.wait_for_url(f"**/requests/{no}*")
 
 
 @pytest.mark.parametrize("width", SIZES)

@@ -114,6 +114,7 @@ def sign_in(page: Page, login: str, door: str = "unit", password: str = PASSWORD
 def toast(page: Page, text: str) -> None:
     """A toast with these words is on the page."""
     page.locator("#toasts .toast", has_text=text).first.wait_for()
+    page.wait_for_load_state()  # what is clicked next needs the page's scripts
 
 
 def no_sideways_scroll(page: Page) -> None:
