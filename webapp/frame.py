@@ -109,7 +109,8 @@ def _keeping() -> list[dict[str, Any]]:
     versions = _item("流程版本", "git-compare", url_for("versions.index"), "/versions")
     handover = _item("离职转办", "user-x", url_for("standins.leaving"), "/handover")
     jobs = _item("我的任务", "list-check", url_for("jobs.index"), "/jobs")
-    return [{"name": "流程管理", "items": [incidents, versions, handover, jobs]}]
+    looks = _item("号码查看登记", "eye", url_for("privacy.register"), "/disclosures")
+    return [{"name": "流程管理", "items": [incidents, versions, handover, jobs, looks]}]
 
 
 def _item(name: str, icon: str, url: str, under: str | None) -> dict[str, Any]:

@@ -14,11 +14,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.models import Base
 
-# JGJ/T 320 A.11
-REPAYMENT_METHODS = {"01": "等额本息", "02": "等额本金", "03": "一次还款付息", "04": "自由还款"}
-# Glossary §3.5, the part after disbursement
-LOAN_STATUSES = {"normal": "正常", "overdue": "逾期", "settled": "已结清"}
-
 
 class Loan(Base):
     """One disbursed loan of one person (the main borrower)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -52,10 +52,10 @@ def _settled(session: Session, added: Sequence[rules.Entry]) -> Problem | None:
     from handlers.ledger.models import InterestSettlement
 
     finished = InterestSettlement.finished_at.is_not(None)
-    year = session.scalar(select(func.max(InterestSettlement.fund_year)).where(finished))
-    if year is None:
+    last = session.scalar(select(func.max(InterestSettlement.posted_on)).where(finished))
+    if last is None:
         return None
-    end = date(year, 7, 1)  # glossary §6: interest is paid for every day before
+    end = last + timedelta(days=1)
     interest_keys = {DEPOSIT_RATE.key, INTEREST_DAY_BASE.key}
     for entry in added:
         if entry.key in interest_keys and entry.starts_on < end:

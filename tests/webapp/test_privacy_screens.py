@@ -105,6 +105,12 @@ def test_a_reviewer_reads_a_number_in_full_and_is_registered(
     assert NEW_ID not in register
 
 
+def test_the_register_stands_in_the_menu_of_process_admins_alone(hall: Hall) -> None:
+    link = 'href="/disclosures"'
+    assert link in hall.signed_in("admin").get("/review").text
+    assert link not in hall.signed_in("reviewer").get("/review").text
+
+
 @pytest.mark.parametrize(
     ("name", "status"), [("operator", 403), ("other_admin", 404), ("far_reviewer", 404)]
 )
