@@ -81,11 +81,22 @@ class RecordForm(BaseModel):
     title: ClassVar[str]
     # Fields of the record that the form never shows; a centre's file may name them all the same.
     not_shown: ClassVar[frozenset[str]] = frozenset()
+    # An application asks for something; it need not change what the record holds.
+    changes_record: ClassVar[bool] = True
+    condition_names: ClassVar[frozenset[str]] = frozenset()
+    # Names of `ServiceTexts.options` the form reads, with their default.
+    options: ClassVar[Mapping[str, str | int | bool]] = {}
 
     @classmethod
     def load(cls, session: Session, actor: Actor, scope: str) -> dict[str, str]:
         """Current values as text; NotFound when the actor has no business with this scope."""
         raise NotImplementedError
+
+    @classmethod
+    def conditions(cls, current: Mapping[str, str], values: Mapping[str, str]) -> list[str]:
+        """What these values are besides changes of fields (`lower`: a lower rate), for the `when`
+        of materials; the form's `condition_names` are all there may be."""
+        return []
 
     @classmethod
     def specs(cls) -> dict[str, FieldSpec]:
@@ -113,7 +124,9 @@ class RecordForm(BaseModel):
         """Names in the centre's file that are no field of this form: a lock that locks nothing."""
         known = cls.specs().keys() | cls.not_shown
         named = [*texts.locked, *texts.hidden]
-        named += [name for slot in texts.materials for name in slot.when]
+        whens = [name for slot in texts.materials for name in slot.when]
+        named += [name for name in whens if name not in cls.condition_names]
+        named += [name for name in texts.options if name not in cls.options]
         return [
             Problem("form.unknown_field", f"“{cls.title}”没有项目“{name}”，请核对中心配置。", name)
             for name in dict.fromkeys(named)
@@ -166,8 +179,9 @@ class RecordForm(BaseModel):
                 values[name] = field.shown(new)
             if new != old:
                 changes.append(_change(spec, old, new))
-        if changes:
-            problems += missing_materials(texts, [c.field for c in changes], materials or {})
+        if changes or not cls.changes_record:
+            reasons = [change.field for change in changes] + cls.conditions(current, values)
+            problems += missing_materials(texts, reasons, materials or {})
         elif not problems:
             problems.append(NO_CHANGE)
         return Checked(values, changes, problems)

@@ -4,13 +4,20 @@ An explicit table: a name in a diagram never reaches an import.
 """
 
 from engine.errors import BadDefinition, Problem
+from forms import banking, changes, payments
 from forms.base import RecordForm
+from forms.rosters.base import RosterForm
 from forms.units import UnitInfoChange
 
-_FORMS: dict[str, type[RecordForm]] = {form.form_id: form for form in (UnitInfoChange,)}
+Form = type[RecordForm] | type[RosterForm]
+
+_FORMS: dict[str, Form] = {
+    form.form_id: form for form in (UnitInfoChange, *changes.FORMS, *payments.FORMS, *banking.FORMS)
+}
 
 
-def get(form_id: str) -> type[RecordForm]:
+def find(form_id: str) -> Form:
+    """A form of either shape; raises BadDefinition."""
     form = _FORMS.get(form_id)
     if form is None:
         known = "、".join(_FORMS)
@@ -18,6 +25,19 @@ def get(form_id: str) -> type[RecordForm]:
             Problem("form.not_registered", f"没有表单“{form_id}”，可以使用的表单：{known}。")
         )
     return form
+
+
+def get(form_id: str) -> type[RecordForm]:
+    """A record form or application."""
+    form = find(form_id)
+    assert issubclass(form, RecordForm), f"{form_id} is a roster"
+    return form
+
+
+def roster(form_id: str) -> type[RosterForm] | None:
+    """The roster form of this name; None for anything else."""
+    form = _FORMS.get(form_id)
+    return form if form is not None and issubclass(form, RosterForm) else None
 
 
 def known() -> frozenset[str]:

@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from engine.errors import HallError, Problem
+from handlers import profiles
 from handlers.parameters import rules
 
 FILE_BYTES_MAX = 500_000
@@ -113,6 +114,8 @@ class ServiceTexts(_Part):
     materials: tuple[MaterialSlot, ...] = ()
     locked: dict[str, Text] = Field(default_factory=dict)
     hidden: tuple[Text, ...] = ()
+    # What the form of this service lets a centre choose; the form says which names there are.
+    options: dict[str, str | bool | int] = Field(default_factory=dict)
     submit_label: Text = "提交"
     submitted_toast: Text
     in_flight_text: Text
@@ -150,6 +153,17 @@ class Notice(_Part):
         if len(text) > SMS_CHARS_MAX:
             raise _mistake(f"有 {len(text)} 个字，短信最多 {SMS_CHARS_MAX} 个字，请缩短")
         return text
+
+
+class RegisterEntry(_Part):
+    """A register (查询) this centre offers; `name` and `group` "" leave them to the register
+    and to `query_group`."""
+
+    key: Text
+    name: str = ""
+    group: str = ""
+    hidden: tuple[Text, ...] = ()
+    labels: dict[str, Text] = Field(default_factory=dict)  # column → this centre's heading
 
 
 class News(_Part):
@@ -200,6 +214,7 @@ class Center(_Part):
     notices: dict[str, dict[str, Notice]] = Field(default_factory=dict)
     news: tuple[News, ...] = ()
     links: tuple[Link, ...] = ()
+    registers: tuple[RegisterEntry, ...] = ()
     opinions: tuple[Text, ...] = ()  # one click away when deciding
     privacy: Privacy = Field(default_factory=Privacy)
     parameters: dict[str, tuple[DatedValue, ...]] = Field(default_factory=dict)
@@ -213,6 +228,11 @@ class Center(_Part):
     @classmethod
     def _roles_differ(cls, rows: tuple[Role, ...]) -> tuple[Role, ...]:
         return _unique(rows, "name")
+
+    @field_validator("registers")
+    @classmethod
+    def _registers_differ(cls, rows: tuple[RegisterEntry, ...]) -> tuple[RegisterEntry, ...]:
+        return _unique(rows, "key")
 
     @field_validator("doors")
     @classmethod
@@ -261,7 +281,7 @@ def load(root: Path, code: str) -> Center:
         known = "、".join(sorted(item.parent.name for item in centers.glob("*/center.toml")))
         raise _bad(f"没有名为“{code}”的中心，可用的有：{known or '（无）'}。")
     shown = f"bpmn/centers/{code}/center.toml"
-    data = _read(path, shown)
+    data = profiles.laid_over(root, _read(path, shown), _read)
     try:
         center = Center.model_validate_json(orjson.dumps(data))
     except ValidationError as error:

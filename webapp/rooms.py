@@ -82,5 +82,5 @@ def deploy_diagrams(rt: Runtime, settings: Settings) -> Iterator[str]:
 def _check_fit(center: Center, deployed: Deployed) -> None:
     """Form and center.toml must name the same things: say so before anybody files."""
     form, offered = deployed.first.form or "", center.services.get(deployed.key)
-    for problem in registry.get(form).misfits(offered) if offered is not None else ():
+    for problem in registry.find(form).misfits(offered) if offered is not None else ():
         raise SettingsError(problem.text)

@@ -10,11 +10,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
+from handlers.parameters import cycle
 from handlers.parameters.kinds import Choice, Money, Number, Parameter, Percent, Whole
 
 INTEREST, CONTRIBUTION, WITHDRAWAL = "结息", "缴存", "提取"
 LOAN, DEADLINE, PERSON = "贷款", "办理时限", "人员"
-GROUPS: Final = (INTEREST, CONTRIBUTION, WITHDRAWAL, LOAN, DEADLINE, PERSON)
+GROUPS: Final = (INTEREST, CONTRIBUTION, cycle.CYCLE, WITHDRAWAL, LOAN, DEADLINE, PERSON)
 
 MONTHS_IN_YEAR = 12
 RATE_FLOOR = Decimal(5)  # the Regulation's own, art. 18
@@ -346,7 +347,9 @@ RETIREMENT_RULE: Final = Choice(
 )
 
 ALL: Final[tuple[Parameter[Decimal] | Parameter[int] | Parameter[str], ...]] = tuple(
-    each for each in list(globals().values()) if isinstance(each, Parameter)
+    each
+    for each in (*list(globals().values()), *vars(cycle).values())
+    if isinstance(each, Parameter)
 )
 BY_KEY: Final = {each.key: each for each in ALL}
 assert len(BY_KEY) == len(ALL), "two parameters with one key"

@@ -1,0 +1,301 @@
+"""Rows of rosters in and out, in bulk.  Every function is part of the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from sqlalchemy import Table, bindparam, case, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from engine.database import possible
+from engine.errors import NotFound, Problem
+from engine.runtime import Actor, Runtime
+from handlers.rosters.models import (
+    DONE,
+    FAILED,
+    FAULTY,
+    OPEN,
+    SOUND,
+    SUBMITTED,
+    Roster,
+    RosterRow,
+)
+
+_ROSTER = cast(Table, Roster.__table__)
+_ROW = cast(Table, RosterRow.__table__)
+_ADD = insert(_ROW).inline()
+_NEW: dict[str, Any] = {
+    "postgresql": postgresql.insert(_ROSTER).on_conflict_do_nothing().inline(),
+    "sqlite": sqlite.insert(_ROSTER).on_conflict_do_nothing().inline(),
+}
+_AT_ONCE = 500  # numbers in one IN list
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row as it is stored; `seq` 0 before it has its number."""
+
+    values: Mapping[str, str]
+    problems: Sequence[Problem] = ()
+    notes: Sequence[str] = ()
+    subject: str = ""
+    amount_cents: int = 0
+    seq: int = 0
+    state: str = ""
+    result: str = ""
+
+    @property
+    def sound(self) -> bool:
+        return not self.problems
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Of a whole roster; `amount_cents` and `sound_cents` in 分."""
+
+    rows: int = 0
+    sound: int = 0
+    faulty: int = 0
+    done: int = 0
+    failed: int = 0
+    amount_cents: int = 0
+    sound_cents: int = 0
+    last: int = field(default=0, compare=False)  # the highest number
+
+
+def open_roster(
+    rt: Runtime, actor: Actor, key: str, form: str, *, scope: str, branch: str
+) -> Roster:
+    """The 待提交清册 of this service and unit, made when it is first asked for."""
+    now = rt.clock()
+    found = _open(rt.session, key, scope)
+    if found is None:
+        values = {
+            "key": key,
+            "form": form,
+            "scope": scope,
+            "branch_code": branch,
+            "state": OPEN,
+            "no": "",
+            "choices": {},
+            "next_seq": 1,
+            "applied": 0,
+            "failed": 0,
+            "file_name": "",
+            "owner_id": actor.id,
+            "owner_name": actor.name,
+            "created_at": now,
+            "updated_at": now,
+        }
+        rt.session.execute(_NEW[rt.session.get_bind().dialect.name], values)
+        found = _open(rt.session, key, scope)
+    assert found is not None
+    return found
+
+
+def _open(session: Session, key: str, scope: str) -> Roster | None:
+    return session.scalar(
+        select(Roster).where(Roster.key == key, Roster.scope == scope, Roster.state == OPEN)
+    )
+
+
+def of_request(session: Session, no: str, form: str = "") -> Roster | None:
+    """The roster that belongs to a request; with `form` the one of that form (DZ files several)."""
+    found = select(Roster).where(Roster.no == no).order_by(Roster.id)
+    if form:
+        found = found.where(Roster.form == form)
+    return session.scalar(found.limit(1))
+
+
+def locked(session: Session, roster_id: int) -> Roster:
+    """The roster, held until commit and read anew; raises NotFound."""
+    found = (
+        session.scalar(
+            select(Roster)
+            .where(Roster.id == roster_id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        if possible(roster_id)
+        else None
+    )
+    if found is None:
+        raise NotFound(Problem("rosters.gone", "没有找到这张清册，请返回业务页面重新打开。"))
+    return found
+
+
+def add(session: Session, roster: Roster, lines: Sequence[Line]) -> int:
+    """Append rows; `roster` must be locked.  Returns the number of the first of them."""
+    first = roster.next_seq
+    if lines:
+        session.execute(
+            _ADD, [_stored(roster.id, first + place, line) for place, line in enumerate(lines)]
+        )
+        roster.next_seq = first + len(lines)
+    return first
+
+
+def replace(session: Session, roster: Roster, seq: int, line: Line) -> bool:
+    """Put a row in the place of another; False when there is none."""
+    values = _stored(roster.id, seq, line)
+    where = (_ROW.c.roster_id == roster.id, _ROW.c.seq == seq)
+    result = cast(Any, session.execute(update(_ROW).where(*where).values(**values)))
+    return bool(result.rowcount)
+
+
+def _stored(roster_id: int, seq: int, line: Line) -> dict[str, Any]:
+    return {
+        "roster_id": roster_id,
+        "seq": seq,
+        "state": FAULTY if line.problems else SOUND,
+        "subject": line.subject,
+        "amount_cents": line.amount_cents,
+        "content": {
+            "values": dict(line.values),
+            "problems": [[one.code, one.text, one.field] for one in line.problems],
+            "notes": list(line.notes),
+        },
+        "result": "",
+    }
+
+
+def remove(
+    session: Session, roster: Roster, seqs: Collection[int] | None, *, state: str = ""
+) -> int:
+    """Delete rows by number, all of a state, or all there are; how many that were."""
+    base = delete(_ROW).where(_ROW.c.roster_id == roster.id)
+    if state:
+        base = base.where(_ROW.c.state == state)
+    if seqs is None:
+        return int(cast(Any, session.execute(base)).rowcount)
+    return sum(
+        cast(Any, session.execute(base.where(_ROW.c.seq.in_(part)))).rowcount
+        for part in _parts(seqs)
+    )
+
+
+def rows(
+    session: Session, roster_id: int, *, after: int = 0, limit: int, state: str = ""
+) -> list[Line]:
+    """Rows behind a number, in order."""
+    found = select(_ROW).where(_ROW.c.roster_id == roster_id, _ROW.c.seq > after)
+    if state:
+        found = found.where(_ROW.c.state == state)
+    return [_line(row) for row in session.execute(found.order_by(_ROW.c.seq).limit(limit))]
+
+
+def row(session: Session, roster_id: int, seq: int) -> Line | None:
+    found = session.execute(
+        select(_ROW).where(_ROW.c.roster_id == roster_id, _ROW.c.seq == seq)
+    ).one_or_none()
+    return None if found is None else _line(found)
+
+
+def _line(found: Any) -> Line:
+    content = found.content
+    return Line(
+        values=content["values"],
+        problems=[Problem(*one) for one in content["problems"]],
+        notes=content["notes"],
+        subject=found.subject,
+        amount_cents=found.amount_cents,
+        seq=found.seq,
+        state=found.state,
+        result=found.result,
+    )
+
+
+def sums(session: Session, roster_id: int) -> Sums:
+    """One statement, over the index."""
+    columns = _ROW.c
+
+    def count(state: str) -> Any:
+        return func.coalesce(func.sum(case((columns.state == state, 1), else_=0)), 0)
+
+    total = func.coalesce(func.sum(columns.amount_cents), 0)
+    sound = func.coalesce(
+        func.sum(case((columns.state == SOUND, columns.amount_cents), else_=0)), 0
+    )
+    parts = (count(state) for state in (SOUND, FAULTY, DONE, FAILED))
+    last = func.coalesce(func.max(columns.seq), 0)
+    found = session.execute(
+        select(func.count(), *parts, total, sound, last).where(columns.roster_id == roster_id)
+    ).one()
+    return Sums(*(int(number) for number in found))
+
+
+def taken(session: Session, roster_id: int, subjects: Iterable[str]) -> dict[str, int]:
+    """Which of these subjects the roster holds already: subject → number of the first row."""
+    found: dict[str, int] = {}
+    columns = _ROW.c
+    for part in _parts([one for one in dict.fromkeys(subjects) if one]):
+        statement = (
+            select(columns.subject, func.min(columns.seq))
+            .where(columns.roster_id == roster_id, columns.subject.in_(part))
+            .group_by(columns.subject)
+        )
+        found |= {subject: seq for subject, seq in session.execute(statement)}
+    return found
+
+
+def submit(rt: Runtime, roster: Roster, no: str, seqs: Collection[int] | None) -> Roster:
+    """Move the sound rows (all of them, or those named) into a roster of the request.
+
+    `roster` must be locked.  Faulty rows and rows not named stay in the 待提交清册.
+    """
+    session, now = rt.session, rt.clock()
+    filed = Roster(
+        key=roster.key,
+        form=roster.form,
+        scope=roster.scope,
+        branch_code=roster.branch_code,
+        state=SUBMITTED,
+        no=no,
+        choices=dict(roster.choices),
+        next_seq=roster.next_seq,
+        owner_id=roster.owner_id,
+        owner_name=roster.owner_name,
+        file_name=roster.file_name,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(filed)
+    session.flush()
+    move = (
+        update(_ROW)
+        .where(_ROW.c.roster_id == roster.id, _ROW.c.state == SOUND)
+        .values(roster_id=filed.id)
+    )
+    if seqs is None:
+        session.execute(move)
+    else:
+        for part in _parts(seqs):
+            session.execute(move.where(_ROW.c.seq.in_(part)))
+    roster.updated_at = now
+    return filed
+
+
+def mark(session: Session, roster_id: int, results: Sequence[tuple[int, str]]) -> None:
+    """(number, "" or why it failed) of rows that have been applied."""
+    columns = _ROW.c
+    statement = (
+        update(_ROW)
+        .where(columns.roster_id == roster_id, columns.seq == bindparam("this"))
+        .values(state=bindparam("outcome"), result=bindparam("why"))
+    )
+    session.connection().execute(
+        statement,
+        [
+            {"this": seq, "outcome": FAILED if why else DONE, "why": why[:300]}
+            for seq, why in results
+        ],
+    )
+
+
+def _parts(numbers: Collection[Any]) -> Iterable[list[Any]]:
+    ordered = list(numbers)
+    for start in range(0, len(ordered), _AT_ONCE):
+        yield ordered[start : start + _AT_ONCE]
