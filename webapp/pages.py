@@ -37,6 +37,8 @@ PARTS = (
     "rq",
     "redis",
     "openpyxl",
+    "XlsxWriter",
+    "weasyprint",
     "Jinja2",
     "argon2-cffi",
     "cryptography",

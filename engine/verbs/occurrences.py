@@ -43,15 +43,28 @@ class Occurrence:
 
 
 def deliver(
-    rt: Runtime, actor: Actor, name: str, *, correlation: str, payload: dict[str, Any]
+    rt: Runtime,
+    actor: Actor,
+    name: str,
+    *,
+    correlation: str,
+    payload: dict[str, Any],
+    once: str | None = None,
 ) -> list[str]:
     """A message to every request waiting for this name and correlation; the numbers of those that
-    took it.  Raises what the first one that could not take it said, after the others have it."""
+    took it.  Raises what the first one that could not take it said, after the others have it.
+    `once`: a key under which no request takes it a second time."""
     as_json(payload)
-    taken, failed = _spread(rt, actor, Occurrence(MESSAGE, name, correlation, payload))
+    taken, failed = _spread(rt, actor, Occurrence(MESSAGE, name, correlation, payload, once))
     if failed:
         raise failed[0]
     return taken
+
+
+def has_taken(rt: Runtime, case_id: int, once: str) -> bool:
+    """Whether this request has what was offered to it under this key."""
+    key = _EFFECT.c.key == f"{once}>{case_id}"
+    return rt.session.scalar(select(_EFFECT.c.id).where(key)) is not None
 
 
 def broadcast(rt: Runtime, actor: Actor, name: str, payload: dict[str, Any]) -> list[str]:
@@ -152,9 +165,10 @@ def _definition(what: Occurrence) -> Message | Signal:
 
 
 def _has_it(rt: Runtime, case_id: int, what: Occurrence) -> bool:
-    key = f"{what.once}>{case_id}"
-    if rt.session.scalar(select(_EFFECT.c.id).where(_EFFECT.c.key == key)) is not None:
+    assert what.once is not None
+    if has_taken(rt, case_id, what.once):
         return True
+    key = f"{what.once}>{case_id}"
     row = {"key": key, "operation": f"engine.{what.kind}", "result": {}, "at": rt.clock()}
     rt.session.execute(insert(_EFFECT), row)
     return False

@@ -63,15 +63,17 @@ class InFlight(Refused):
         self.no = no
 
 
-def start(rt: Runtime, actor: Actor, key: str, *, also: Also = None, **filed: Any) -> Outcome:
+def start(
+    rt: Runtime, actor: Actor, key: str, *, before: Also = None, also: Also = None, **filed: Any
+) -> Outcome:
     """提交: create the request, complete its first form and run on to the next human step.
 
-    Keyword arguments are the fields of `Filing`.  `also(session, case)` runs in the same
-    transaction.
+    Keyword arguments are the fields of `Filing`.  `before(session, case)` runs in the same
+    transaction before the first step, when the request has its number; `also` runs at the end.
     """
     filing = Filing(**filed | {"data": codec.accepted(filed.get("data"))})
     try:
-        return durably(rt, lambda rt: _start(rt, actor, (key, filing), also))
+        return durably(rt, lambda rt: _start(rt, actor, (key, filing), (before, also)))
     except IntegrityError:
         # Somebody was faster between our look and our insert: look again, now it is there to see.
         with transaction(rt.session):
@@ -87,14 +89,18 @@ def in_flight(rt: Runtime, key: str, scope: str) -> str | None:
     return number
 
 
-def _start(rt: Runtime, actor: Actor, what: tuple[str, Filing], also: Also) -> Outcome:
-    key, filing = what
+def _start(
+    rt: Runtime, actor: Actor, what: tuple[str, Filing], hooks: tuple[Also, Also]
+) -> Outcome:
+    (key, filing), (before, also) = what, hooks
     deployed = startable(rt, actor, key, [filing])
     first = _already(rt, actor, key, filing)
     if first is not None:
         return first
     path = rehearsal.from_start(deployed, rt, filing.data)
     (case,) = insert_requests(rt, actor, deployed, [(filing, path)])
+    if before is not None:
+        before(rt.session, case)
     begin(rt, actor, case, filing.data)
     if also is not None:
         also(rt.session, case)

@@ -1,6 +1,6 @@
 """What a workbook of ours carries so that the reader knows it again.
 
-A very hidden sheet names the form it was made for; the heading row begins behind the title rows.
+A very hidden sheet names the form it was made for; the heading row stands behind the title rows.
 Writer and reader share these names and nothing else.
 """
 
@@ -11,24 +11,24 @@ from dataclasses import dataclass
 from typing import Any
 
 MARKS_SHEET = "_hall"  # column A: names, column B: values, one a row
-OPTIONS_SHEET = "_options"  # lists too long to stand in a validation, one a column
+OPTIONS_SHEET = "_options"  # the words of select columns, one column each
 ERRORS_HEADING = "错误说明"
+REQUIRED_MARK = "*"  # before the heading of a required column, which is red too
 LAYOUT_VERSION = 1
-TITLE_ROWS = 2  # title and one line of instructions
+TITLE_ROWS = 2  # the title and one line of instructions
 HEADING_ROW = TITLE_ROWS + 1  # counted from 1, as people do
 FIRST_ROW = HEADING_ROW + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
-    """`center` its code, `unit` an account number or ""; `filled`: the centre's 名册 is in it."""
+    """`form`: its form id, `center`: its code, `unit`: an account number or ""."""
 
     form: str
     service: str = ""
     center: str = ""
     unit: str = ""
     version: int = LAYOUT_VERSION
-    filled: bool = False
 
 
 def rows_of(marks: Marks) -> list[tuple[str, str]]:
@@ -38,14 +38,13 @@ def rows_of(marks: Marks) -> list[tuple[str, str]]:
         ("center", marks.center),
         ("unit", marks.unit),
         ("version", str(marks.version)),
-        ("filled", "yes" if marks.filled else "no"),
     ]
 
 
 def marks_of(rows: Iterable[Sequence[Any]]) -> Marks | None:
-    """The marks read back from the sheet; None when somebody has written into it."""
+    """The marks read back from their sheet; None when somebody has spoilt it."""
     found = {str(row[0]): str(row[1] or "") for row in rows if len(row) > 1}
-    version = found.get("version", "").removesuffix(".0")
+    version = found.get("version", "")
     if not found.get("form") or not (version.isascii() and version.isdigit()):
         return None
     return Marks(
@@ -54,5 +53,4 @@ def marks_of(rows: Iterable[Sequence[Any]]) -> Marks | None:
         center=found.get("center", ""),
         unit=found.get("unit", ""),
         version=int(version),
-        filled=found.get("filled") == "yes",
     )

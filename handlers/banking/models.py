@@ -9,7 +9,15 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.models import Base
@@ -144,7 +152,10 @@ class DebitAgreement(Base):
 
 
 class DebitOrder(Base):
-    """One real-time debit; `order_no` is the bank's key against doing it twice."""
+    """One real-time debit; `order_no` is the bank's key against doing it twice.
+
+    queued: the bank has certainly never seen it; unknown: it may have, since `asked_at`.
+    """
 
     __tablename__ = "hall_debit_order"
     __table_args__ = (
@@ -152,6 +163,15 @@ class DebitOrder(Base):
         CheckConstraint(
             "state in ('queued', 'unknown', 'debited', 'declined')", name="state_known"
         ),
+        # never two debits that may move money for one payment
+        Index(
+            "uq_hall_debit_order_living",
+            "payment_id",
+            unique=True,
+            sqlite_where=text("state <> 'declined'"),
+            postgresql_where=text("state <> 'declined'"),
+        ),
+        Index("ix_hall_debit_order_asked", "asked_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -165,4 +185,6 @@ class DebitOrder(Base):
     code: Mapped[str] = mapped_column(String(40), default="")
     text: Mapped[str] = mapped_column(String(200), default="")
     ordered_at: Mapped[datetime]
+    ordered_by: Mapped[str] = mapped_column(String(120), default="")
+    asked_at: Mapped[datetime | None] = mapped_column(default=None)  # last handed to the gateway
     finished_at: Mapped[datetime | None] = mapped_column(default=None)

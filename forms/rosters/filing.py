@@ -1,0 +1,196 @@
+"""提交 of a roster: its sound rows become a request.  The page, tests and programs all file here.
+
+Rows are judged once more when they are few enough to wait for; what has become wrong meanwhile
+stays in the 待提交清册 with its sentence, and nothing is filed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+import engine
+from engine import Actor, Case, Outcome, Runtime
+from engine.calendar import ZONE
+from engine.database import transaction
+from engine.errors import Conflict, Forbidden, NotFound, Problem, Refused
+from forms import registry
+from forms.applications import Desk
+from forms.base import missing_materials
+from forms.rosters import checking
+from forms.rosters.base import RosterForm, Row
+from handlers.centers import ServiceTexts
+from handlers.rosters import store
+from handlers.rosters.models import FAULTY, OPEN, SOUND, Roster
+from handlers.rosters.store import Line
+
+RECHECK_ROWS_MAX = 2_000  # a second; the application of a longer roster judges every row anyway
+_PIECE = 2_000  # rows read in one go
+
+_NOTHING = Problem("rosters.empty", "没有可以提交的数据，请先录入或导入，并处理有误的行。")
+_CHANGED = Problem("rosters.changed", "清册刚刚被改动，请刷新页面核对后再提交。")
+_IMPORTING = Problem("rosters.importing", "文件还在导入，请等导入完成后再提交。")
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What goes with the rows: whose request, what it is called, which materials, page's token."""
+
+    scope_name: str
+    name: str = ""
+    token: str | None = None
+    materials: Sequence[Mapping[str, str]] = ()
+    stated_rows: int | None = None
+
+
+def desk_of(rt: Runtime, actor: Actor, roster: Roster) -> Desk:
+    """Where the rows of a roster are judged."""
+    texts: ServiceTexts | None = rt.profile.services.get(roster.key)
+    if texts is None:
+        raise NotFound(Problem("rosters.no_service", "本中心没有开通这项业务。"))
+    return Desk(
+        session=rt.session,
+        actor=actor,
+        scope=roster.scope,
+        branch=roster.branch_code,
+        today=rt.clock().astimezone(ZONE).date(),
+        texts=texts,
+        choices={name: str(value) for name, value in roster.choices.items()},
+    )
+
+
+def form_of(roster: Roster) -> type[RosterForm]:
+    form = registry.roster(roster.form)
+    assert form is not None, roster.form
+    return form
+
+
+def submit(
+    rt: Runtime,
+    actor: Actor,
+    roster_id: int,
+    filed: Filed,
+    *,
+    seqs: Collection[int] | None = None,
+    also: Any = None,
+) -> Outcome:
+    """File the sound rows, or those named; raises Refused with everything that is in the way."""
+    with transaction(rt.session):
+        roster = store.locked(rt.session, roster_id)
+        key, scope, branch = roster.key, roster.scope, roster.branch_code
+        _mine(actor, rt, roster)
+        form, desk = form_of(roster), desk_of(rt, actor, roster)
+        _in_the_way(form, desk, roster, filed)
+        bad = _recheck(desk, form, roster, seqs)
+        sums = measured(rt.session, roster, seqs)
+        facts = form.route_facts(desk, roster.id)
+    if bad is not None:
+        raise Refused(bad)
+    if not sums.rows:
+        raise Refused(_NOTHING)
+
+    def before(session: Any, case: Case) -> None:
+        here = store.locked(session, roster_id)
+        if here.state != OPEN:
+            raise Conflict(_CHANGED)
+        moved = store.sums(session, store.submit(rt, here, case.no, seqs).id)
+        if (moved.rows, moved.amount_cents) != (sums.rows, sums.cents):
+            raise Conflict(_CHANGED)
+
+    data = {
+        "form": form.form_id,
+        "values": {},
+        "changes": [],
+        "materials": [dict(one) for one in filed.materials],
+        "rows": sums.rows,
+        "total_cents": sums.cents,
+        "facts": {"noted": sums.noted} | facts,
+    }
+    unit = "名" if form.noun == "职工" else "条"
+    return engine.start(
+        rt,
+        actor,
+        key,
+        before=before,
+        also=also,
+        data=data,
+        scope=scope,
+        scope_name=filed.scope_name,
+        branch=branch,
+        summary=f"{sums.rows:,} {unit}{form.noun}",
+        token=filed.token,
+        name=filed.name,
+    )
+
+
+def _mine(actor: Actor, rt: Runtime, roster: Roster) -> None:
+    deployed = engine.definitions.current(rt, roster.key)
+    if deployed is None or not actor.holds(deployed.first.role, roster.scope):
+        raise Forbidden(Problem("rosters.not_yours", "这张清册不属于您的单位，不能提交。"))
+
+
+def _in_the_way(form: type[RosterForm], desk: Desk, roster: Roster, filed: Filed) -> None:
+    problems = []
+    if roster.job_id is not None:
+        problems.append(_IMPORTING)
+    problems += form.gate(desk)
+    counts: dict[str, int] = {}
+    for one in filed.materials:
+        counts[one["slot"]] = counts.get(one["slot"], 0) + 1
+    problems += missing_materials(desk.texts, [], counts)
+    if problems:
+        raise Refused(*problems)
+
+
+def _recheck(
+    desk: Desk, form: type[RosterForm], roster: Roster, seqs: Collection[int] | None
+) -> Problem | None:
+    """Judge the rows again and keep the verdicts; why they cannot be filed."""
+    session = desk.session
+    sums = store.sums(session, roster.id)
+    if (len(seqs) if seqs is not None else sums.sound) > RECHECK_ROWS_MAX:
+        return None
+    wanted = list(_chosen(session, roster, seqs, state=""))
+    if seqs is not None and any(line.state == FAULTY for line in wanted):
+        text = "选中的数据里有校验未通过的行，请先修改或取消选择。"
+        return Problem("rosters.faulty_selected", text)
+    rows = [Row(seq=line.seq, texts=dict(line.values)) for line in wanted if line.state == SOUND]
+    checking.check(desk, form, rows, taken={})
+    for row in rows:
+        store.replace(session, roster, row.seq, checking.to_line(row))
+    bad = [row for row in rows if not row.sound]
+    if not bad:
+        return None
+    text = (
+        f"有 {len(bad)} 行在提交前复核时没有通过（例如：{bad[0].problems[0].text}）"
+        "，已标出，请处理后再提交。"
+    )
+    return Problem("rosters.became_faulty", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Of the sound rows about to be filed; `noted`: rows the check has remarked upon."""
+
+    rows: int
+    cents: int
+    noted: int
+
+
+def measured(session: Session, roster: Roster, seqs: Collection[int] | None) -> Measured:
+    rows = cents = noted = 0
+    for line in _chosen(session, roster, seqs, state=SOUND):
+        rows, cents, noted = rows + 1, cents + line.amount_cents, noted + bool(line.notes)
+    return Measured(rows, cents, noted)
+
+
+def _chosen(
+    session: Session, roster: Roster, seqs: Collection[int] | None, *, state: str
+) -> Iterator[Line]:
+    wanted, after = None if seqs is None else set(seqs), 0
+    while lines := store.rows(session, roster.id, after=after, limit=_PIECE, state=state):
+        after = lines[-1].seq
+        yield from (line for line in lines if wanted is None or line.seq in wanted)
