@@ -20,7 +20,7 @@ Widget = Literal["text", "select", "textarea", "money", "date", "month", "file"]
 Options = tuple[tuple[str, str], ...]
 
 # Pasted numbers carry blanks and dashes: an input that cut them off would lose digits unseen.
-_PASTE_SLACK = 12
+TYPED_SLACK = 12
 _HALL_ERROR = "hall"
 
 
@@ -56,12 +56,12 @@ class Kind:
     @property
     def typed_max(self) -> int:
         """Longest text the input takes; longer than what is stored where blanks are dropped."""
-        return self.maxlength + (_PASTE_SLACK if self.spaced else 0)
+        return self.maxlength + (TYPED_SLACK if self.spaced else 0)
 
     def __get_pydantic_core_schema__(
         self, source: type[Any], handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        typed = core_schema.str_schema(strict=True, max_length=self.maxlength + _PASTE_SLACK)
+        typed = core_schema.str_schema(strict=True, max_length=self.maxlength + TYPED_SLACK)
         return core_schema.with_info_after_validator_function(self._run, typed)
 
     def _run(self, text: str, info: ValidationInfo) -> Any:

@@ -19,6 +19,7 @@ from engine.diagrams.lint import Known, service_files
 from engine.runtime import SYSTEM
 from forms import registry
 from handlers import calendars, centers
+from handlers.banking import debiting
 from handlers.calendars import WorkingCalendar
 from handlers.centers import Center
 from handlers.notices import delivery, texts
@@ -44,6 +45,7 @@ def open_rooms(settings: Settings) -> Center:
     register_handlers()
     keys.open_keys(settings)
     delivery.configure(settings.sms)
+    debiting.configure(settings.bank)
     center = centers.load(settings.root, settings.center)
     for problem in texts.check_templates(center):
         raise SettingsError(problem.text)

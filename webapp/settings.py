@@ -18,6 +18,7 @@ from typing import Any, Literal, Self, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from handlers.banking.settings import BankSettings
 from handlers.documents import Limits
 from handlers.notices.settings import SmsSettings
 
@@ -119,6 +120,7 @@ class Settings(Section):
     limits: PageLimits = Field(default_factory=PageLimits)
     uploads: Limits = Field(default_factory=Limits)
     sms: SmsSettings = Field(default_factory=SmsSettings)
+    bank: BankSettings = Field(default_factory=BankSettings)
     keys: Keys = Field(default_factory=Keys)
     log: Log = Field(default_factory=Log)
 
@@ -138,6 +140,10 @@ class Settings(Section):
             if "demo" in (self.sms.gateway, self.sms.fallback):
                 raise ValueError(
                     "mode 为 production 时 sms.gateway 不能是 demo，请改为 http 或 aliyun"
+                )
+            if self.bank.kind == "simulator":
+                raise ValueError(
+                    "mode 为 production 时 bank.kind 不能是 simulator，请改为 http 或 none"
                 )
             if not self.web.base_url:
                 raise ValueError(

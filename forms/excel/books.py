@@ -26,6 +26,7 @@ PORTRAIT_CHARS_MAX = 95  # wider sheets are printed across
 A4 = 9  # number of the paper in the file format
 # Not allowed in XML 1.0, or no character at all (half of a pair).
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_MARKUP = ("<r>", "</r>")
 _NOT_IN_SHEET_NAMES = re.compile(r"[\[\]:*?/\\']")
 _FIRST_WIDE = "\u2e80"  # from here on characters take two columns: Chinese, full-width forms
 
@@ -48,15 +49,14 @@ def book(out: BinaryIO, title: str) -> Iterator[Any]:
 
 def plain(value: object) -> str:
     """Text that a cell can hold: characters XML forbids are dropped, the rest stays as it is."""
-    text = _ILLEGAL.sub("", str(value))
-    if text.startswith("<r>") and text.endswith("</r>"):
-        text += " "  # XlsxWriter would take it for its own markup and write it unescaped
-    return text if len(text) < CELL_CHARS_MAX // 2 else _cut(text)
-
-
-def _cut(text: str) -> str:
-    """At most what a cell holds, counted in UTF-16 units."""
-    units = text.encode("utf-16-le")[: CELL_CHARS_MAX * 2]
+    text = str(value)
+    # Nearly every cell: nothing to drop, nothing to cut.
+    if text.isprintable() and text[:3] != _MARKUP[0] and len(text) < CELL_CHARS_MAX // 2:
+        return text
+    text = _ILLEGAL.sub("", text)
+    if text.startswith(_MARKUP[0]) and text.endswith(_MARKUP[1]):
+        text += " "  # XlsxWriter would take it for markup of its own and write it unescaped
+    units = text.encode("utf-16-le")[: CELL_CHARS_MAX * 2]  # in which Excel counts
     return units.decode("utf-16-le", "ignore")
 
 

@@ -181,7 +181,7 @@ class RosterSheet:
         fixed = f"底色变红的格子有误，改好后可以直接导入，“{ERRORS_HEADING}”不必删除。"
         return (
             f"红色带 {REQUIRED_MARK} 的列必须填写",
-            f"，{grey}其余选填。每行一个{self._form.noun}，请不要改动标题行。"
+            f"，{grey}其余选填。每行一条{self._form.noun}记录，请不要改动标题行。"
             "所有单元格都是文本格式，从别处粘贴时请选“只粘贴值”。" + fixed * self._errors,
         )
 

@@ -16,8 +16,8 @@ from sqlalchemy import (
     Index,
     String,
     UniqueConstraint,
-    text,
 )
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.models import Base
@@ -133,6 +133,7 @@ class BankReceipt(Base):
     settled_no: Mapped[str] = mapped_column(String(40), default="")
 
 
+@indexed("bank_account_no", "bank_account_index")
 class DebitAgreement(Base):
     """网厅单位缴存银行账户签约 (CX-U24a): the account a unit lets the fund debit."""
 
@@ -144,6 +145,7 @@ class DebitAgreement(Base):
     branch_code: Mapped[str] = mapped_column(String(20))
     bank_name: Mapped[str] = mapped_column(String(255))
     bank_account_no: Mapped[str] = mapped_column(Encrypted("bank.payer_account"))
+    bank_account_index: Mapped[str] = mapped_column(String(INDEX_CHARS), default="", index=True)
     account_name: Mapped[str] = mapped_column(String(255))
     since: Mapped[date]
     until: Mapped[date | None] = mapped_column(default=None)
@@ -168,8 +170,8 @@ class DebitOrder(Base):
             "uq_hall_debit_order_living",
             "payment_id",
             unique=True,
-            sqlite_where=text("state <> 'declined'"),
-            postgresql_where=text("state <> 'declined'"),
+            sqlite_where=sql("state <> 'declined'"),
+            postgresql_where=sql("state <> 'declined'"),
         ),
         Index("ix_hall_debit_order_asked", "asked_at"),
     )

@@ -26,8 +26,9 @@ from handlers.rosters import store
 from handlers.rosters.models import APPLIED, APPLYING, SOUND, SUBMITTED, Roster
 from handlers.rosters.store import Line
 
-AT_ONCE_ROWS = 300  # a second or less inside the verb; more goes to a job
-PIECE_ROWS = 300  # short enough that nobody waits for the writer of SQLite
+# Short enough that nobody waits for the writer of SQLite; a roster of one piece is applied inside
+# the verb, a longer one by a job.
+PIECE_ROWS = 300
 MESSAGE = "roster_applied"
 JOB = "rosters/apply"
 
@@ -63,16 +64,20 @@ class Application:
 
 Applier = Callable[[Application, Sequence[Line]], Sequence[Problem | None]]
 Finisher = Callable[[Application, Roster], None]
-_appliers: dict[str, Applier] = {}
+_appliers: dict[str, tuple[Applier, int]] = {}
 _finishers: dict[str, Finisher] = {}
 
 
-def applier(form: str) -> Callable[[Applier], Applier]:
-    """Register what a row of this form does: one Problem or None for each row, in order."""
+def applier(form: str, *, piece: int = PIECE_ROWS) -> Callable[[Applier], Applier]:
+    """Register what a row of this form does: one Problem or None for each row, in order.
+
+    `piece`: rows of one transaction; fewer where a row is much work (a voucher of its own).
+    """
 
     def register(function: Applier) -> Applier:
-        assert _appliers.get(form, function) is function, f"two appliers of {form}"
-        _appliers[form] = function
+        known = _appliers.get(form, (function, piece))
+        assert known == (function, piece), f"two appliers of {form}"
+        _appliers[form] = function, piece
         return function
 
     return register
@@ -106,7 +111,7 @@ def apply(call: Call) -> dict[str, Any]:
         return {"pending": False, "applied": sums.done, "failed": sums.failed}
     assert roster.state in (SUBMITTED, APPLYING), roster.state
     started = call.instance.started_at.isoformat()
-    if sums.sound > AT_ONCE_ROWS:
+    if sums.sound > _appliers[roster.form][1]:
         roster.state = APPLYING
         payload = {
             "roster": roster.id,
@@ -126,7 +131,7 @@ def apply(call: Call) -> dict[str, Any]:
         return {"pending": True, "applied": 0, "failed": 0}
     starter = Actor(call.instance.starter_id, call.instance.starter_name)
     work = _application(call.rt, roster, starter, call.instance.started_at)
-    _piece(work, roster, AT_ONCE_ROWS)
+    _piece(work, roster)
     _finish(work, roster)
     return {"pending": False, "applied": roster.applied, "failed": roster.failed}
 
@@ -145,12 +150,13 @@ def _application(rt: Runtime, roster: Roster, actor: Actor, started_at: datetime
     )
 
 
-def _piece(work: Application, roster: Roster, limit: int) -> int:
+def _piece(work: Application, roster: Roster) -> int:
     """Apply the next rows; how many that were."""
-    rows = store.rows(work.session, roster.id, limit=limit, state=SOUND)
+    function, piece = _appliers[roster.form]
+    rows = store.rows(work.session, roster.id, limit=piece, state=SOUND)
     if not rows:
         return 0
-    outcomes = _appliers[roster.form](work, rows)
+    outcomes = function(work, rows)
     assert len(outcomes) == len(rows), f"{roster.form}: an outcome for each row"
     marks = [
         (row.seq, outcome.text if outcome else "")
@@ -185,7 +191,7 @@ def _apply_job(work: Work) -> dict[str, Any]:
             if roster.state == APPLIED:
                 break
             application = _application(rt, roster, actor, started)
-            if not _piece(application, roster, PIECE_ROWS):
+            if not _piece(application, roster):
                 _finish(application, roster)
                 break
             done = roster.applied + roster.failed

@@ -60,6 +60,8 @@ class Roster(Base):
     file_name: Mapped[str] = mapped_column(String(255), default="")
     owner_id: Mapped[str] = mapped_column(String(40))
     owner_name: Mapped[str] = mapped_column(String(120))
+    # its rows were put back into the 待提交清册 (放回重新办理), which happens once
+    reused_at: Mapped[datetime | None] = mapped_column(default=None)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import Table, bindparam, case, delete, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from engine.database import possible
 from engine.errors import NotFound, Problem
+from engine.models import Job
 from engine.runtime import Actor, Runtime
 from handlers.rosters.models import (
     DONE,
@@ -162,6 +163,23 @@ def _stored(roster_id: int, seq: int, line: Line) -> dict[str, Any]:
     }
 
 
+def replace_many(session: Session, roster: Roster, lines: Sequence[Line]) -> None:
+    """Put rows in the places of those with the same numbers, in one statement."""
+    if not lines:
+        return
+    places = {"of": bindparam("of"), "at": bindparam("at")}
+    statement = update(_ROW).where(_ROW.c.roster_id == places["of"], _ROW.c.seq == places["at"])
+    values = [_stored(roster.id, line.seq, line) for line in lines]
+    session.connection().execute(
+        statement,
+        [
+            {name: value for name, value in each.items() if name not in ("roster_id", "seq")}
+            | {"of": roster.id, "at": each["seq"]}
+            for each in values
+        ],
+    )
+
+
 def remove(
     session: Session, roster: Roster, seqs: Collection[int] | None, *, state: str = ""
 ) -> int:
@@ -276,6 +294,32 @@ def submit(rt: Runtime, roster: Roster, no: str, seqs: Collection[int] | None) -
             session.execute(move.where(_ROW.c.seq.in_(part)))
     roster.updated_at = now
     return filed
+
+
+def copy_back(session: Session, filed: Roster, target: Roster) -> int:
+    """Put copies of the rows that took no effect behind those of a 待提交清册; how many.
+
+    Both must be locked.  Whatever was wrong with them when they were applied is forgotten: they
+    are judged anew.
+    """
+    names = ("subject", "amount_cents", "content")
+    columns = [_ROW.c[name] for name in names]
+    shift = target.next_seq - 1
+    chosen = select(
+        literal(target.id), _ROW.c.seq + shift, literal(SOUND), literal(""), *columns
+    ).where(_ROW.c.roster_id == filed.id, _ROW.c.state != DONE)
+    into = insert(_ROW).from_select(["roster_id", "seq", "state", "result", *names], chosen)
+    count = int(cast(Any, session.execute(into)).rowcount)
+    target.next_seq += filed.next_seq - 1
+    return count
+
+
+def busy(session: Session, roster: Roster) -> bool:
+    """Is a job still at work on it?  One that was cancelled or has failed keeps nobody waiting."""
+    if roster.job_id is None:
+        return False
+    same = select(Job.id).where(Job.id == roster.job_id, Job.finished_at.is_(None))
+    return session.scalar(same) is not None
 
 
 def mark(session: Session, roster_id: int, results: Sequence[tuple[int, str]]) -> None:

@@ -17,6 +17,10 @@ from resource import RUSAGE_SELF, getrusage
 from time import perf_counter
 from typing import Any
 
+from openpyxl import Workbook
+
+from forms.excel.exports import ExportColumn, export
+
 ROWS, ROUNDS = 100_000, 2
 RUNNERS = ("floor", "ours")
 KIB_OF_MIB = 1024
@@ -34,8 +38,6 @@ def rows() -> Iterator[tuple[Any, ...]]:
 
 
 def ours(path: Path) -> None:
-    from forms.excel.exports import ExportColumn, export
-
     labels = (
         "个人账号",
         "姓名",
@@ -54,8 +56,6 @@ def ours(path: Path) -> None:
 
 
 def floor(path: Path) -> None:
-    from openpyxl import Workbook
-
     book = Workbook(write_only=True)
     sheet = book.create_sheet()
     for row in rows():

@@ -172,3 +172,37 @@ def test_a_step_may_have_its_own_deadline(empty_hall: Hall) -> None:
     due = hall.tasks(no)[0].due_at
     assert due is not None
     assert due.isoformat() == "2026-07-16T09:30:00+00:00"
+
+
+def test_what_a_request_needs_is_prepared_under_its_number_before_its_first_step(
+    hall: Hall,
+) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    def before(session: Any, case: engine.Case) -> None:
+        seen.append((case.no, engine.in_flight(hall.rt, "two_reviews", UNIT) == case.no))
+
+    outcome = engine.start(hall.rt, APPLICANT, "two_reviews", before=before, **filing())
+    assert seen == [(outcome.no, True)]
+
+
+def test_what_cannot_be_prepared_is_not_filed(hall: Hall) -> None:
+    before = hall.picture()
+
+    def refuse(session: Any, case: engine.Case) -> None:
+        raise errors.Conflict(errors.Problem("rosters.changed", "清册刚刚被改动。"))
+
+    with pytest.raises(errors.Conflict, match="清册刚刚被改动"):
+        engine.start(hall.rt, APPLICANT, "two_reviews", before=refuse, **filing())
+    assert hall.picture() == before
+
+
+def test_a_second_click_prepares_nothing_again(hall: Hall) -> None:
+    calls: list[str] = []
+
+    def before(session: Any, case: engine.Case) -> None:
+        calls.append(case.no)
+
+    for _ in range(2):
+        engine.start(hall.rt, APPLICANT, "two_reviews", before=before, **filing(token="t9"))
+    assert len(calls) == 1

@@ -15,8 +15,14 @@ from handlers.banking.gateways.port import (
 from handlers.banking.settings import BankSettings
 
 __all__ = [
-    *("Answer", "BankGateway", "Debited", "Declined"),
-    *("Order", "Unknown", "Untouched", "build"),
+    "Answer",
+    "BankGateway",
+    "Debited",
+    "Declined",
+    "Order",
+    "Unknown",
+    "Untouched",
+    "build",
 ]
 
 

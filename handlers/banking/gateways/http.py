@@ -1,8 +1,8 @@
 """Real-time debit by signed JSON over HTTP(S).
 
 `POST {url}/debits` carries an order, `GET {url}/debits/{order_no}` asks what became of it; both are
-answered with {"order_no", "amount_cents", "status": done | declined | settling | absent, …}.  Only a
-signed answer that fits its order decides anything; whatever else comes back leaves the matter open.
+answered with {"order_no", "status": done | declined | settling | absent, …}.  Only a signed answer
+that fits its order decides anything; whatever else comes back leaves the matter open.
 """
 
 from __future__ import annotations

@@ -48,7 +48,8 @@ HELP = """模拟银行 · 只供演示和测试，不动用任何真实资金
   curl -H 'Content-Type: application/json' -d '{"transfer": {"payer_name": "某单位",
     "payer_account_no": "6222000011112222", "amount_cents": 100000, "memo": "汇缴",
     "branch_code": "QDN01"}}' 本页地址/control
-下几次应答的方式：{"script": ["drop", "500", "delay:8", "garbage"]}；立即了结处理中的扣款：{"settle": true}
+下几次应答的方式：{"script": ["drop", "500", "delay:8", "garbage"]}
+立即了结处理中的扣款：{"settle": true}
 """
 
 
@@ -304,4 +305,3 @@ def serving(
         with suppress(OSError):
             server.server_close()
         thread.join(5)
-        vault.close()

@@ -7,8 +7,8 @@ follows from its last four digits, so that a person can try every outcome.
 from __future__ import annotations
 
 import sqlite3
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -23,15 +23,16 @@ REFUSING = {"9001": "insufficient_funds", "9002": "no_agreement", "9003": "accou
 LATE, LATE_DECLINED = "9008", "9009"
 # → how the first answer about the order goes wrong (server.py); the money has moved, but for 9006.
 MISBEHAVING = {"9004": "delay:5", "9005": "drop", "9006": "500", "9007": "garbage"}
+BUSY_SECONDS = 10.0  # patience with another thread that writes
 ROWS_MAX = 20_000  # of one day's statement
 
-_TABLES = """
+_TABLE = """
 create table if not exists movement (
     order_no text primary key, payer_name text not null, payer_account_no text not null,
     branch_code text not null, amount_cents integer not null check (amount_cents > 0),
     memo text not null, status text not null, code text not null, serial text not null unique,
     at text not null, settles_at text not null, kind text not null
-);
+)
 """
 
 
@@ -54,66 +55,68 @@ class Movement:
 
 
 _COLUMNS = ", ".join(one.name for one in fields(Movement))
-_INSERT = (
-    f"insert into movement ({_COLUMNS}) values ({', '.join(':' + c.name for c in fields(Movement))})"
-)
+_VALUES = ", ".join(f":{one.name}" for one in fields(Movement))
+_INSERT = f"insert into movement ({_COLUMNS}) values ({_VALUES})"
 
 
 class Vault:
-    def __init__(self, file: Path, clock: Callable[[], datetime]) -> None:
-        self._lock = threading.Lock()  # one connection serves all threads
-        self._clock = clock
-        self._link = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
-        self._link.execute("pragma journal_mode=wal")
-        self._link.executescript(_TABLES)
+    """Opens its file for each deed: a connection may neither be shared by threads nor survive the
+    fork of a web server."""
 
-    def close(self) -> None:
-        with self._lock:
-            self._link.close()
+    def __init__(self, file: Path, clock: Callable[[], datetime]) -> None:
+        self._file = file
+        self._clock = clock
+        with self._open() as link:
+            link.execute(_TABLE)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        link = sqlite3.connect(self._file, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            with link:  # commits, or rolls back
+                link.execute("begin immediate")
+                yield link
+        finally:
+            link.close()
 
     def debit(self, order: dict[str, Any]) -> tuple[Movement, bool]:
         """What became of the order, and whether this is the first time it is asked for."""
-        with self._lock, self._link:
-            self._link.execute("begin immediate")
-            self._settle()
-            known = self._find(order["order_no"])
+        with self._open() as link:
+            self._settle(link)
+            known = self._find(link, order["order_no"])
             if known is not None:
                 return known, False
-            return self._write(order, *_fate(order["payer_account_no"])), True
+            return self._write(link, order, _fate(order["payer_account_no"])), True
 
     def transfer(self, order: dict[str, Any]) -> Movement:
         """A unit pays at its own bank: the money is on the next statement."""
-        with self._lock, self._link:
-            self._link.execute("begin immediate")
-            return self._write(order, DONE, "", kind="transfer")
+        with self._open() as link:
+            return self._write(link, order, (DONE, ""), "transfer")
 
     def find(self, order_no: str) -> Movement | None:
-        with self._lock, self._link:
-            self._link.execute("begin immediate")
-            self._settle()
-            return self._find(order_no)
+        with self._open() as link:
+            self._settle(link)
+            return self._find(link, order_no)
 
     def settle_all(self) -> None:
         """What would be settled later is settled now."""
-        with self._lock, self._link:
-            self._link.execute("begin immediate")
-            self._settle("9999")
+        with self._open() as link:
+            self._settle(link, "9999")
 
     def credits(self, day: str) -> list[Movement]:
         """What arrived on the collection accounts on the day (2026-07-15), oldest first."""
-        with self._lock, self._link:
-            self._link.execute("begin immediate")
-            self._settle()
-            found = self._link.execute(
+        with self._open() as link:
+            self._settle(link)
+            found = link.execute(
                 f"select {_COLUMNS} from movement where status = ? and substr(at, 1, 10) = ?"
                 " order by serial limit ?",
                 (DONE, day, ROWS_MAX),
             )
             return [Movement(*row) for row in found]
 
-    def _settle(self, until: str = "") -> None:
+    def _settle(self, link: sqlite3.Connection, until: str = "") -> None:
         late, moment = (f"%{LATE_DECLINED}", until or self._now())
-        self._link.execute(
+        link.execute(
             "update movement set settles_at = '', status = case when payer_account_no like ?"
             " then 'declined' else 'done' end,"
             " code = case when payer_account_no like ? then 'insufficient_funds' else '' end"
@@ -121,16 +124,21 @@ class Vault:
             (late, late, moment),
         )
 
-    def _find(self, order_no: str) -> Movement | None:
-        found = self._link.execute(
+    @staticmethod
+    def _find(link: sqlite3.Connection, order_no: str) -> Movement | None:
+        found = link.execute(
             f"select {_COLUMNS} from movement where order_no = ?", (order_no,)
         ).fetchone()
         return None if found is None else Movement(*found)
 
     def _write(
-        self, order: dict[str, Any], status: str, code: str, *, kind: str = "debit"
+        self,
+        link: sqlite3.Connection,
+        order: dict[str, Any],
+        fate: tuple[str, str],
+        kind: str = "debit",
     ) -> Movement:
-        serial = self._next_serial()
+        serial, (status, code) = self._next_serial(link), fate
         made = Movement(
             order_no=order.get("order_no") or serial,
             payer_name=order["payer_name"],
@@ -145,12 +153,12 @@ class Vault:
             settles_at=self._now(SETTLES_SECONDS) if status == SETTLING else "",
             kind=kind,
         )
-        self._link.execute(_INSERT, asdict(made))
+        link.execute(_INSERT, asdict(made))
         return made
 
-    def _next_serial(self) -> str:
+    def _next_serial(self, link: sqlite3.Connection) -> str:
         """Digits that begin with the day, as banks number their movements."""
-        row = self._link.execute("select count(*) from movement").fetchone()
+        row = link.execute("select count(*) from movement").fetchone()
         return f"{self._now()[:10].replace('-', '')}{row[0] + 1:08d}"
 
     def _now(self, later: int = 0) -> str:
