@@ -83,6 +83,9 @@ def _environment(owned: list[Callable[[], None]]) -> dict[str, str]:
         del defaults["HALL_SECRET_KEY"]
     for name, value in defaults.items():
         environ.setdefault(name, value)
+    if environ["HALL_MODE"] == "demo":
+        environ.setdefault("HALL_BANK_KIND", "simulator")
+        environ.setdefault("HALL_BANK_SIMULATOR_PORT", str(free_port()))
     return environ
 
 
@@ -120,6 +123,8 @@ def _supervise(environ: dict[str, str]) -> int:
     """Keep all processes running until Ctrl-C; the web process ending by itself ends everything."""
     wanted = {"web": ("serve",), "scheduler": ("scheduler",)}
     wanted |= {f"worker {n}": ("worker",) for n in range(1, WORKERS + 1)}
+    if environ.get("HALL_BANK_KIND") == "simulator":
+        wanted["bank"] = ("bank-simulator",)
     running: dict[str, subprocess.Popen[bytes]] = {}
     started: dict[str, float] = {}
     try:

@@ -47,6 +47,17 @@ need() { # need binary package: collects what is missing
     command -v "$1" >/dev/null 2>&1 || MISSING="${MISSING:-} $2"
 }
 
+need_paper() { # what turns a page into a PDF; without it the hall says so and everything else works
+    for library in libpango-1.0 libpangoft2-1.0 libharfbuzz-subset; do
+        ls /usr/lib/*/"$library".so.0 >/dev/null 2>&1 || ls /usr/lib/"$library".so.0 >/dev/null 2>&1 || {
+            MISSING="${MISSING:-} libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+            break
+        }
+    done
+    ls /usr/share/fonts/opentype/noto/NotoSansCJK* >/dev/null 2>&1 ||
+        MISSING="${MISSING:-} fonts-noto-cjk"
+}
+
 # ── Python ───────────────────────────────────────────────────────────────────────────────────
 find_python() {
     for name in python3 python3.11 python3.12 python3.13 python3.14; do
@@ -151,8 +162,7 @@ case ${1:-base} in
         need redis-server redis-server
         ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 ||
             MISSING="$MISSING postgresql"
-        ls /usr/share/fonts/opentype/noto/NotoSansCJK* >/dev/null 2>&1 ||
-            MISSING="$MISSING fonts-noto-cjk"
+        need_paper
         # shellcheck disable=SC2086
         [ -z "$MISSING" ] || apt_install $MISSING
         make_venv
@@ -164,6 +174,7 @@ case ${1:-base} in
         [ -n "${REDIS_URL:-}" ] || need redis-server redis-server
         [ -n "${DATABASE_URL:-}" ] || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||
             MISSING="$MISSING postgresql"
+        need_paper
         # shellcheck disable=SC2086
         [ -z "$MISSING" ] || apt_install $MISSING
         make_venv

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
 
@@ -16,11 +17,11 @@ from engine.runtime import Actor
 from forms.applications import ApplicationForm, Desk, Panel
 from forms.base import RecordForm
 from forms.declared import Item
-from forms.fields import BankCard, Date, Money, ShortText, text
-from forms.kinds import Kind, Options
+from forms.fields import Date, ShortText, text
+from forms.kinds import Context, Kind, Options
 from forms.rosters.base import Column, RosterForm, Row
-from handlers.amounts import capitals, money_text, parse_money
-from handlers.banking import receiving
+from handlers.amounts import capitals, money_text
+from handlers.banking import receiving, statements
 from handlers.banking.clearing import ACTIONS, POSSIBLE
 from handlers.banking.models import (
     AWAITING,
@@ -31,19 +32,37 @@ from handlers.banking.models import (
     Payment,
 )
 from handlers.banking.receiving import Arrived
-from handlers.identifiers import mask_card
+from handlers.identifiers import compact, mask_card
 from handlers.privacy.columns import blind
 from handlers.units import queries as units
 
 MONEY_IN, RECEIPT, AGREEMENT = "到账流水", "暂存款", "签约账户"
+_ACCOUNT_NO = re.compile(r"[0-9]{8,32}", re.ASCII)  # of a company: no card, so no Luhn digit
 CHOICES_MAX = 200  # receipts offered in one list; older ones come when these are done
-Serial = Annotated[str, text(60)]
-AccountNo = Annotated[str, text(40, mask=mask_card)]
+
+
+def _as_typed(typed: str, _: Context) -> str:
+    """Judged as a whole row by `statements`."""
+    return " ".join(typed.split())
+
+
+Raw = Annotated[str, Kind(check=_as_typed, maxlength=255, spaced=False)]
+RawDay = Annotated[str, Kind(check=_as_typed, maxlength=40, widget="date", spaced=False)]
+RawMoney = Annotated[str, Kind(check=_as_typed, maxlength=40, widget="money", inputmode="decimal")]
+AccountNo = Annotated[str, Kind(check=_as_typed, maxlength=60, mask=mask_card, pattern="[0-9]*")]
 Chosen = Annotated[str, Kind(check=lambda typed, _: typed, maxlength=20, widget="select")]
 
 
+def _column(name: str, width: int) -> Column:
+    return Column(width=width, aliases=statements.ALIASES[name])
+
+
 class Statement(RosterForm):
-    """银行流水 (DZ-U-06.6, XZ-2.4c): what the bank says has come in; debits are not for here."""
+    """银行流水 (DZ-U-06.6, XZ-2.4c), in the columns of any bank's own export.
+
+    What a cell may hold is `handlers.banking.statements`' question: banks write days with times,
+    amounts in two columns and fees among the credits.
+    """
 
     form_id: ClassVar[str] = "banking.Statement"
     title: ClassVar[str] = "银行流水导入"
@@ -52,40 +71,25 @@ class Statement(RosterForm):
     amount: ClassVar[str] = "amount_in"
 
     bank_serial: Annotated[
-        Serial,
-        Item(label="交易流水号", group=MONEY_IN, required=True),
-        Column(
-            width=24, aliases=("流水号", "核心流水号", "银行流水号", "交易序号", "凭证号", "日志号")
-        ),
+        Raw, Item(label="交易流水号", group=MONEY_IN, required=True), _column("bank_serial", 24)
     ]
     arrived_on: Annotated[
-        Date,
-        Item(label="到账日期", group=MONEY_IN, required=True),
-        Column(width=14, aliases=("交易日期", "记账日期", "入账日期", "交易时间", "日期")),
+        RawDay, Item(label="到账日期", group=MONEY_IN, required=True), _column("arrived_on", 14)
     ]
     amount_in: Annotated[
-        Money,
-        Item(label="收入金额", group=MONEY_IN, required=True),
-        Column(
-            width=16,
-            aliases=("贷方发生额", "贷方金额", "收入", "贷方", "转入金额", "交易金额", "金额"),
-        ),
-    ]
+        RawMoney, Item(label="收入金额", group=MONEY_IN), _column("amount", 16)
+    ] = ""
+    debit_amount: Annotated[
+        RawMoney, Item(label="支出金额", group=MONEY_IN), _column("debit_amount", 16)
+    ] = ""
+    direction: Annotated[Raw, Item(label="借贷标志", group=MONEY_IN), _column("direction", 10)] = ""
     payer_name: Annotated[
-        ShortText,
-        Item(label="付款人名称", group=MONEY_IN),
-        Column(width=32, aliases=("对方户名", "对方名称", "付款户名", "对方账户名称")),
+        Raw, Item(label="付款人名称", group=MONEY_IN), _column("payer_name", 32)
     ] = ""
     payer_account_no: Annotated[
-        AccountNo,
-        Item(label="付款人账号", group=MONEY_IN),
-        Column(width=26, aliases=("对方账号", "对方账户", "付款账号", "对方卡号")),
+        AccountNo, Item(label="付款人账号", group=MONEY_IN), _column("payer_account_no", 26)
     ] = ""
-    memo: Annotated[
-        ShortText,
-        Item(label="附言", group=MONEY_IN),
-        Column(width=30, aliases=("摘要", "用途", "备注", "交易附言")),
-    ] = ""
+    memo: Annotated[Raw, Item(label="附言", group=MONEY_IN), _column("memo", 30)] = ""
     unit_name: Annotated[
         ShortText, Item(label="缴款单位", group=MONEY_IN), Column(computed=True, width=28)
     ] = ""
@@ -93,34 +97,44 @@ class Statement(RosterForm):
     @classmethod
     def judge(cls, desk: Desk, rows: Sequence[Row]) -> None:
         """No serial twice, no money of tomorrow; who it comes from is shown before it counts."""
-        serials = [row.values["bank_serial"] for row in rows if "bank_serial" in row.values]
+        found = [
+            statements.receipt(
+                row.values | {"amount": row.values.get("amount_in", "")}, today=desk.today
+            )
+            for row in rows
+        ]
+        serials = [one.bank_serial for one in found if not isinstance(one, Problem)]
         known = receiving.known_serials(desk.session, desk.branch, serials)
         names: dict[str, str] = {}
-        for row in rows:
-            serial = row.values.get("bank_serial", "")
-            row.subject = blind("bank.serial", serial) if serial else ""
-            if serial in known:
+        for row, one in zip(rows, found, strict=True):
+            if isinstance(one, Problem):
+                field = "amount_in" if one.field == "amount" else one.field
+                row.problems.append(Problem(one.code, one.text, field))
+                continue
+            row.subject = blind("bank.serial", one.bank_serial)
+            row.amount_cents = one.amount_cents
+            row.values |= {
+                "bank_serial": one.bank_serial,
+                "arrived_on": one.arrived_on.isoformat(),
+                "amount_in": money_text(one.amount_cents),
+                "payer_name": one.payer_name,
+                "payer_account_no": one.payer_account_no,
+                "memo": one.memo,
+            }
+            if one.bank_serial in known:
                 row.refuse("banking.known", "这笔流水已经导入过，请删除。", "bank_serial")
-            if row.values.get("arrived_on", "") > desk.today.isoformat():
-                row.refuse("banking.day", "到账日期不能晚于今天，请核对。", "arrived_on")
-            cents = parse_money(row.values.get("amount_in", ""))
-            if isinstance(cents, int):
-                row.amount_cents = cents
-                if cents <= 0:
-                    text = "只导入收入，请删除支出或金额为 0 的流水。"
-                    row.refuse("banking.debit", text, "amount_in")
             if row.sound:
-                row.values["unit_name"] = _payer(desk, row, names)
+                row.values["unit_name"] = _payer(desk, row, one, names)
 
 
-def _payer(desk: Desk, row: Row, names: dict[str, str]) -> str:
+def _payer(desk: Desk, row: Row, one: statements.Receipt, names: dict[str, str]) -> str:
     arrived = Arrived(
-        bank_serial=row.values["bank_serial"],
-        arrived_on=desk.today,
-        amount_cents=row.amount_cents,
-        payer_name=row.values.get("payer_name", ""),
-        payer_account_no=row.values.get("payer_account_no", ""),
-        memo=row.values.get("memo", ""),
+        bank_serial=one.bank_serial,
+        arrived_on=one.arrived_on,
+        amount_cents=one.amount_cents,
+        payer_name=one.payer_name,
+        payer_account_no=one.payer_account_no,
+        memo=one.memo,
     )
     number = receiving.whose(desk.session, desk.branch, arrived)
     if not number:
@@ -261,7 +275,7 @@ class DebitAgreementForm(ApplicationForm):
     unit_account_no: Annotated[ShortText, Item(label="单位账号", group=AGREEMENT, required=True)]
     account_name: Annotated[ShortText, Item(label="银行账户名称", group=AGREEMENT, required=True)]
     bank_name: Annotated[ShortText, Item(label="开户银行", group=AGREEMENT, required=True)]
-    bank_account_no: Annotated[BankCard, Item(label="银行账号", group=AGREEMENT, required=True)]
+    bank_account_no: Annotated[AccountNo, Item(label="银行账号", group=AGREEMENT, required=True)]
     since: Annotated[Date, Item(label="生效日期", group=AGREEMENT, required=True)]
 
     @classmethod
@@ -274,6 +288,9 @@ class DebitAgreementForm(ApplicationForm):
         if values["since"] > desk.today.isoformat():
             text = "生效日期不能晚于今天，请核对。"
             problems.append(Problem("banking.since", text, "since"))
+        if not _ACCOUNT_NO.fullmatch(compact(values["bank_account_no"])):
+            text = "银行账号应为 8 至 32 位数字，请核对。"
+            problems.append(Problem("banking.account", text, "bank_account_no"))
         unit = units.unit(desk.session, values["unit_account_no"])
         if unit is not None and unit.unit_name != values["account_name"]:
             text = f"银行账户名称须与单位名称“{unit.unit_name}”一致，请核对协议。"

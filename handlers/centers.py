@@ -118,6 +118,9 @@ class ServiceTexts(_Part):
     options: dict[str, str | bool | int] = Field(default_factory=dict)
     submit_label: Text = "提交"
     submitted_toast: Text
+    # What usually follows, asked behind the submission: 是否现在缴款登记？ (XZ-2.4a)
+    next_service: str = ""
+    next_text: str = ""
     in_flight_text: Text
     completed_text: Text
 

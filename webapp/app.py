@@ -14,7 +14,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from engine.database import configure
-from webapp import compression, errors, format, frame, observability, security
+from webapp import compression, errors, format, frame, observability, rosters, security
 from webapp.rooms import calendar_of, open_rooms
 from webapp.runtime import House, db
 from webapp.settings import Settings, load, require_whole
@@ -28,6 +28,7 @@ BLUEPRINTS = (
     "webapp.pages",
     "webapp.demo",
     "webapp.services",
+    "webapp.rosters",
     "webapp.requests",
     "webapp.review",
     "webapp.materials",
@@ -71,6 +72,7 @@ def create_app(
     )
     app.extensions["hall"] = house
     observability.observe(app)
+    app.before_request(rosters.make_room)  # before anybody reads a body
     security.init(app)
     security.limiter.init_app(app)
     login_manager.init_app(app)

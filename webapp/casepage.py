@@ -27,13 +27,14 @@ from handlers import documents
 from handlers.notices import queries as notices
 from handlers.people import queries as people
 from handlers.privacy import disclosure, subjects
-from webapp import acts, attachments, filingpage, opinions, record, team
+from webapp import acts, attachments, filingpage, opinions, record, rosterview, team
 from webapp.acts import Act, Posted
 from webapp.format import days_left, due_class, moment
 from webapp.materials import FileView, file_view
 from webapp.people import Picked
 from webapp.receipts import changes_of
 from webapp.record import Line, Step, who_of
+from webapp.rosterview import Filed
 from webapp.runtime import actor, center, me, now, runtime, session
 
 DECISIONS = frozenset({"submit", "approve", "refuse", "return", "withdraw", "end"})
@@ -82,6 +83,7 @@ class Page:
     opinion_max: int = OPINION_CHARS_MAX
     complete: bool = True
     check: dict[str, Any] = field(default_factory=dict)
+    rosters: list[Filed] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Any:
         for source in ("view", "said"):
@@ -313,6 +315,7 @@ def build(view: RequestView, said: Said | None = None) -> Page:
         attached={seq: attachments.shown(rows) for seq, rows in attached.items()},
         ahead=[_step(view, node) for node in view.ahead],
         check=check_of(len(files)),
+        rosters=rosterview.of_view(view),
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from webapp import auditing, demobooks, keys, ledgering, parameters, usage
+from webapp import auditing, demobooks, keys, ledgering, parameters, practicebank, usage
 from webapp import settings as configuration
 from webapp.backup import commands as backup
 from webapp.settings import ROOT, Settings, SettingsError
@@ -111,6 +111,7 @@ def demo_settings(center: str, host: str | None, port: int | None) -> Settings:
         redis={"url": ""},
         worker={"kind": "embedded"},
         sms={"gateway": "demo", "fallback": "none"},
+        bank=practicebank.chosen(),
         web=web,
         log=quiet,
     )
@@ -152,7 +153,8 @@ def demo(center: str, host: str | None, port: int | None, *, serving: bool, size
     def ready() -> None:
         _introduce(settings, people, time.monotonic() - started)
 
-    server.serve(app, settings, ready)
+    with practicebank.beside(settings):
+        server.serve(app, settings, ready)
 
 
 def _shown(path: Path) -> str:
@@ -370,6 +372,7 @@ hall.add_command(backup.restore)
 hall.add_command(keys.group)
 hall.add_command(ledgering.group)
 hall.add_command(parameters.command)
+hall.add_command(practicebank.command)
 
 if __name__ == "__main__":
     main()

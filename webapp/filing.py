@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from flask import abort, flash, redirect, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
@@ -21,18 +23,21 @@ from engine.diagrams import definitions
 from engine.models import Instance
 from engine.owed import drafts
 from forms import registry
+from forms.applications import ApplicationForm
 from forms.base import Checked
 from handlers import documents
 from handlers.centers import ServiceTexts
+from handlers.people.queries import Profile
 from handlers.privacy import masking
 from handlers.units import queries as units
 from webapp import materials, parking
-from webapp.filingpage import Filing, Page, build, counts_of, posted
+from webapp.filingpage import Filing, Page, build, counts_of, desk_of, judged, summary_of
 from webapp.format import clock_time
 from webapp.runtime import actor, center, me, now, runtime, session
 
 VALUE_CHARS_MAX = 2_000  # far above any field; what is longer is refused by the check anyway
 TOKEN_CHARS_MAX = 64
+NEXT = "next-service"  # in the cookie, until the next page has asked
 LATER = "草稿已保存，可以稍后回来继续。"
 
 
@@ -40,53 +45,82 @@ def deployed_of(key: str) -> Deployed | None:
     return definitions.current(runtime(), key)
 
 
-def for_service(key: str) -> Filing:
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A service before somebody who may file it: for whom (`scope`) and who decides (`branch`)."""
+
+    deployed: Deployed
+    texts: ServiceTexts
+    scope: str
+    branch: str
+
+
+def offered(key: str) -> Offer:
     """404 for what is not deployed or not offered here; 403 when it is not this person's."""
-    deployed, texts, profile = deployed_of(key), center().services.get(key), me()
+    deployed, texts, profile = deployed_of(key), texts_of(key), me()
     if deployed is None or texts is None or profile is None:
         abort(404)
-    scope = f"unit:{profile.unit_account_no}" if profile.unit_account_no else ""
+    scope, branch = _place(profile, deployed.first.role)
     if not actor().holds(deployed.first.role, scope):
         abort(403)
-    return _filing(deployed, texts, scope, draft_key=f"service:{key}")
+    return Offer(deployed, texts, scope, branch)
+
+
+def _place(profile: Profile, role: str) -> tuple[str, str]:
+    """Operators file for their unit, staff for the branch they hold the first step's post in."""
+    if profile.kind == "operator":
+        return f"unit:{profile.unit_account_no}", profile.branch_code
+    own = f"branch:{profile.branch_code}"
+    held = sorted(d for post, d in actor().posts if post == role and d.startswith("branch:"))
+    scope = own if own in held or not held else held[0]
+    return scope, scope.removeprefix("branch:")
+
+
+def texts_of(key: str) -> ServiceTexts | None:
+    return center().services.get(key)
+
+
+def for_service(key: str) -> Filing:
+    here = offered(key)
+    return _filing(here, draft_key=f"service:{key}")
 
 
 def for_request(view: RequestView) -> Filing:
-    deployed, texts = deployed_of(view.key), center().services.get(view.key)
+    deployed, texts = deployed_of(view.key), texts_of(view.key)
     if deployed is None or texts is None:
         abort(404)
-    return _filing(deployed, texts, view.scope, draft_key=f"request:{view.no}", view=view)
+    here = Offer(deployed, texts, view.scope, view.branch)
+    return _filing(here, draft_key=f"request:{view.no}", view=view)
 
 
-def _filing(
-    deployed: Deployed,
-    texts: ServiceTexts,
-    scope: str,
-    *,
-    draft_key: str,
-    view: RequestView | None = None,
-) -> Filing:
+def _filing(here: Offer, *, draft_key: str, view: RequestView | None = None) -> Filing:
     # A request stays on the version it started with: its own step names the form.
     task = view.task if view is not None else None
-    form = registry.get((task.form if task is not None else deployed.first.form) or "")
-    current = form.load(session(), actor(), scope)
-    start = dict(current)
+    form = registry.get((task.form if task is not None else here.deployed.first.form) or "")
+    current = form.load(session(), actor(), here.scope)
+    start = {name: "" for name in form.specs()} | dict(current)
+    current = dict(start)
     if view is not None:
         changes = view.data.get("changes") or []
         start |= {str(row["field"]): str(row["new"]) for row in changes if row["field"] in start}
-    return Filing(deployed, form, texts, scope, draft_key, current, start, view)
+        if issubclass(form, ApplicationForm):
+            filed = view.data.get("values") or {}
+            start |= {name: str(value) for name, value in filed.items() if name in start}
+    return Filing(
+        here.deployed, form, here.texts, here.scope, here.branch, draft_key, current, start, view
+    )
 
 
 def open_page(filing: Filing) -> Page:
     """GET: the draft when there is one, else the values on record (or filed before)."""
     kept = drafts.load(runtime(), actor(), filing.draft_key)
-    if kept is not None and filing.view is None and _already(_token(kept.data)) is not None:
+    if kept is not None and filing.view is None and already(token_of(kept.data)) is not None:
         kept = None  # saved by the page that was filed, a moment after: its token is used up
     typed = dict(filing.start)
     if kept is not None:
         sent = kept.data.get("values", kept.data)
         typed |= _values(filing, sent if isinstance(sent, Mapping) else {}, kept.data.get("base"))
-    page = build(filing, typed, token=_token(kept.data if kept else {}))
+    page = build(filing, typed, token=token_of(kept.data if kept else {}))
     if kept is not None and typed != filing.start:
         page.restored_at = kept.updated_at
     if kept is not None:
@@ -99,10 +133,10 @@ def open_page(filing: Filing) -> Page:
 def handle(filing: Filing, draw: Callable[[Page], str]) -> ResponseReturnValue:
     """POST: one page, several buttons; whatever happens, everything typed comes back."""
     action, _, detail = request.form.get("action", "save").partition(":")
-    token = _token(request.form)
-    already = _already(token)
-    if already is not None and filing.view is None:
-        return redirect(url_for("requests.page", no=already), 303)
+    token = token_of(request.form)
+    before = already(token)
+    if before is not None and filing.view is None:
+        return redirect(url_for("requests.page", no=before), 303)
     if action == "discard":
         with engine.database.transaction(session()) as writing:
             drafts.drop(writing, actor().id, filing.draft_key)
@@ -130,20 +164,18 @@ def _submit(
     filing: Filing, typed: dict[str, str], token: str, draw: Callable[[Page], str]
 ) -> ResponseReturnValue:
     counts = counts_of(filing)
-    checked = filing.form.check(
-        posted(filing, typed), filing.current, filing.texts, materials=counts
-    )
+    checked = judged(filing, typed, counts)
     if checked.problems:
         # A second click finds the materials taken and the record changed by the first one.
-        already = _already(token) if filing.view is None else None
-        if already is not None:
-            return redirect(url_for("requests.page", no=already), 303)
+        before = already(token) if filing.view is None else None
+        if before is not None:
+            return redirect(url_for("requests.page", no=before), 303)
         page = build(filing, typed, token=token, problems=checked.problems)
         page.saved_at = now()
         return draw(page), 422
     data = _data(filing, checked)
     try:
-        no = _file(filing, data, token, summary=checked.summary)
+        no = _file(filing, data, token, summary=summary_of(filing, checked))
     except engine.InFlight as blocking:
         session().rollback()
         page = build(filing, typed, token=token)
@@ -155,7 +187,24 @@ def _submit(
         page.refusal = refusal.text
         return draw(page), 409 if isinstance(refusal, errors.Conflict) else 422
     flash(filing.texts.submitted_toast, "ok")
+    offer_next(filing.texts)
     return redirect(url_for("requests.page", no=no), 303)
+
+
+def offer_next(texts: ServiceTexts) -> None:
+    """What usually comes next is asked once, on the page the submission leads to (XZ-2.4a)."""
+    if texts.next_service and deployed_of(texts.next_service) is not None:
+        cookie[NEXT] = [texts.next_service, texts.next_text]
+
+
+def next_step() -> dict[str, str] | None:
+    """The question behind a submission: {"text", "name", "url"}; asked once."""
+    key, text = cookie.pop(NEXT, None) or ("", "")
+    texts = texts_of(key)
+    if texts is None:
+        return None
+    url = url_for("services.page", key=key)
+    return {"text": text or f"是否现在办理{texts.name}？", "name": texts.name, "url": url}
 
 
 def _file(filing: Filing, data: dict[str, Any], token: str, *, summary: str) -> str:
@@ -169,8 +218,6 @@ def _file(filing: Filing, data: dict[str, Any], token: str, *, summary: str) -> 
         assert filing.view.task is not None
         task_id = filing.view.task.id
         return engine.submit(rt, who, task_id, data=data, summary=summary, also=also).no
-    profile = me()
-    assert profile is not None
     return engine.start(
         rt,
         who,
@@ -178,15 +225,20 @@ def _file(filing: Filing, data: dict[str, Any], token: str, *, summary: str) -> 
         also=also,
         data=data,
         scope=filing.scope,
-        scope_name=_scope_name(filing.scope),
-        branch=profile.branch_code,
+        scope_name=scope_name(filing.scope),
+        branch=filing.branch,
         summary=summary,
         token=f"{who.id}:{token}",
         name=filing.texts.name,
     ).no
 
 
-def _scope_name(scope: str) -> str:
+def scope_name(scope: str) -> str:
+    """The name of the unit or branch a request is for."""
+    kind, _, number = scope.partition(":")
+    if kind == "branch":
+        branch = center().branch(number)
+        return branch.name if branch is not None else actor().name
     account = units.account_of(scope)
     row = units.unit(session(), account) if account else None
     return row.unit_name if row is not None else actor().name
@@ -194,7 +246,7 @@ def _scope_name(scope: str) -> str:
 
 def _data(filing: Filing, checked: Checked) -> dict[str, Any]:
     rows = materials.of_draft(filing.draft_key)
-    return {
+    data = {
         "form": filing.form.form_id,
         "values": checked.values,
         "changes": [change.as_data() for change in checked.changes],
@@ -202,6 +254,10 @@ def _data(filing: Filing, checked: Checked) -> dict[str, Any]:
             {"token": row.token, "slot": row.slot, "name": row.file_name} for row in rows
         ],
     }
+    form = filing.application
+    if form is None:
+        return data
+    return data | {"changes": [], "facts": form.route_facts(desk_of(filing), checked.values)}
 
 
 def save_draft(filing: Filing) -> ResponseReturnValue:
@@ -212,16 +268,23 @@ def save_draft(filing: Filing) -> ResponseReturnValue:
     sent = body.get("values", body)
     sent = sent if isinstance(sent, Mapping) else {}
     typed = filing.start | _values(filing, sent, body.get("base"))
-    saved = _keep(filing, typed, _token(body))
-    checked = filing.form.check(
-        posted(filing, typed), filing.current, filing.texts, materials=counts_of(filing)
-    )
+    saved = _keep(filing, typed, token_of(body))
+    checked = judged(filing, typed, counts_of(filing))
     changes = [change.as_data() for change in checked.changes]
     moved = {name for name, value in typed.items() if value != filing.current.get(name)}
     problems = {p.field: p.text for p in checked.problems if p.field in moved}
     # The page puts old and new in words; raw values stay where they were typed.
     shown = [{k: row[k] for k in ("field", "label", "old_text", "new_text")} for row in changes]
-    return {"saved_at": clock_time(saved.updated_at), "changes": shown, "problems": problems}
+    answer = {"saved_at": clock_time(saved.updated_at), "changes": shown, "problems": problems}
+    if filing.application is None:
+        return answer
+    page = build(filing, typed, token="")
+    return answer | {
+        "changes": [],
+        "said": page.said,
+        "panels": render_template("services/_panels.html", panels=page.panels),
+        "when": filing.form.conditions(filing.current, checked.values),
+    }
 
 
 def _keep(filing: Filing, typed: dict[str, str], token: str) -> drafts.Draft:
@@ -256,13 +319,13 @@ def _json(text: Any) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _token(source: Mapping[str, Any]) -> str:
+def token_of(source: Mapping[str, Any]) -> str:
     """The page's one-time token: the same page filed twice is one request."""
     found = str(source.get("token") or "")
     return found if found.isalnum() and len(found) <= TOKEN_CHARS_MAX else uuid4().hex
 
 
-def _already(token: str) -> str | None:
+def already(token: str) -> str | None:
     """The request this very page has filed before (double click, back and again)."""
     who = actor().id
     number: str | None = session().scalar(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,11 +16,16 @@ from flask import url_for
 from engine import Deployed, RequestView
 from engine.errors import Problem
 from forms import registry
-from forms.base import RecordForm
+from forms.applications import ApplicationForm, Desk, Panel
+from forms.base import Checked, RecordForm
+from forms.declared import Group
 from handlers.centers import ServiceTexts
 from webapp import fieldviews, materials
 from webapp.fieldviews import Draft, FieldView, GroupView, SlotView, groups_of, slots_of
-from webapp.runtime import settings
+from webapp.format import local
+from webapp.runtime import actor, now, session, settings
+
+SUMMARY_FACTS = 3  # in lists: enough to tell two requests apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,7 @@ class Filing:
     form: type[RecordForm]
     texts: ServiceTexts
     scope: str
+    branch: str
     draft_key: str
     current: dict[str, str]
     start: dict[str, str]  # what the form shows before anything is typed
@@ -39,6 +45,11 @@ class Filing:
     @property
     def key(self) -> str:
         return self.deployed.key
+
+    @property
+    def application(self) -> type[ApplicationForm] | None:
+        """The form, when it asks for something instead of changing a record."""
+        return self.form if issubclass(self.form, ApplicationForm) else None
 
     @property
     def urls(self) -> dict[str, str]:
@@ -72,6 +83,13 @@ class Page:
     saved_at: datetime | None = None
     refusal: str = ""
     in_flight: dict[str, str] | None = None
+    panels: list[Panel] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)  # what the business says against it as a whole
+
+    @property
+    def plain(self) -> bool:
+        """An application: nothing of a record changes, so there is no list of changes."""
+        return self.filing.application is not None
 
     @property
     def name(self) -> str:
@@ -108,6 +126,8 @@ class Page:
     @property
     def step(self) -> int:
         """0 填写 · 1 核对 · 2 提交"""
+        if self.plain:
+            return 0 if self.bad or self.said else (1 if self.missing else 2)
         if not self.changes or self.bad:
             return 0
         return 1 if self.missing else 2
@@ -142,21 +162,95 @@ def build(
     refused: dict[str, str] | None = None,
 ) -> Page:
     """`problems` are those of a refused submission; without it only what was changed is judged."""
-    counts = counts_of(filing)
-    checked = filing.form.check(
-        posted(filing, typed), filing.current, filing.texts, materials=counts
-    )
-    groups = filing.form.groups(filing.texts)
-    judged = Draft(typed, filing.current, checked.problems if problems is None else problems)
-    views = groups_of(groups, judged, everything=problems is not None)
+    checked = judged(filing, typed, counts_of(filing))
+    groups = _offering(filing, filing.form.groups(filing.texts))
+    draft = Draft(typed, filing.current, checked.problems if problems is None else problems)
+    views = groups_of(groups, draft, everything=problems is not None)
     changed = {f.name for group in views for f in group.fields if f.changed}
+    changed |= set(filing.form.conditions(filing.current, checked.values))
     slots = slots_of(filing.texts.materials, materials.of_draft(filing.draft_key), changed)
     for slot in slots:
         slot.error = (refused or {}).get(slot.id, "")
-    page = Page(filing, views, slots, _changes(views, checked.changes), token)
+    form = filing.application
+    if form is None:
+        page = Page(filing, views, slots, _changes(views, checked.changes), token)
+    else:
+        page = Page(filing, [_plain(group) for group in views], slots, [], token)
+        page.panels = form.panels(desk_of(filing), checked.values)
+        named = filing.form.specs().keys()
+        page.said = [p.text for p in checked.problems if p.field not in named and not _of_slot(p)]
     if problems is not None:
         page.errors = _summary(problems, views, slots)
+        page.said = []
     return page
+
+
+def desk_of(filing: Filing) -> Desk:
+    return Desk(
+        session=session(),
+        actor=actor(),
+        scope=filing.scope,
+        branch=filing.branch,
+        today=local(now()).date(),
+        texts=filing.texts,
+    )
+
+
+def judged(filing: Filing, typed: Mapping[str, str], counts: Mapping[str, int]) -> Checked:
+    """The form's check; an application's rules are asked once its fields are right."""
+    checked = filing.form.check(
+        posted(filing, typed), filing.current, filing.texts, materials=counts
+    )
+    form = filing.application
+    if form is None:
+        return checked
+    wrong = [p for p in checked.problems if not _of_slot(p)]
+    more = [] if wrong else form.judge(desk_of(filing), checked.values)
+    return replace(checked, problems=[*checked.problems, *more])
+
+
+def summary_of(filing: Filing, checked: Checked) -> str:
+    """One line for lists: 单位地址 1 项变更, or what an application asks for."""
+    if filing.application is None:
+        return checked.summary
+    facts = [f for g in filing.form.facts(checked.values, filing.texts) for f in g.facts]
+    words = dict(filing.application.choices(desk_of(filing)))
+    told = [
+        f"{f.label} {dict(words.get(f.name, ())).get(checked.values.get(f.name, ''), f.text)}"
+        for f in facts
+        if checked.values.get(f.name)
+    ]
+    return "，".join(told[:SUMMARY_FACTS])
+
+
+def _of_slot(problem: Problem) -> bool:
+    return (problem.field or "").startswith("materials.")
+
+
+def _offering(filing: Filing, groups: list[Group]) -> list[Group]:
+    """Fields with what may be chosen now."""
+    form = filing.application
+    choices = dict(form.choices(desk_of(filing))) if form is not None else {}
+    if not choices:
+        return groups
+    return [
+        replace(
+            group,
+            fields=[
+                replace(spec, options=tuple(choices[spec.name]), widget="select")
+                if spec.name in choices
+                else spec
+                for spec in group.fields
+            ],
+        )
+        for group in groups
+    ]
+
+
+def _plain(group: GroupView) -> GroupView:
+    """An application has no old values: nothing is marked as changed."""
+    fields = [replace(each, changed=False) for each in group.fields]
+    return replace(group, fields=fields)
 
 
 def _changes(groups: list[GroupView], checked: list[Any]) -> list[dict[str, Any]]:
@@ -211,5 +305,5 @@ def unchanged(
     if name not in registry.known() or not isinstance(values, Mapping):
         return []
     moved = {row["field"] for row in changes}
-    groups = registry.get(name).facts(values, texts)
+    groups = registry.find(name).facts(values, texts)
     return [(fact.label, fact.text) for g in groups for fact in g.facts if fact.name not in moved]

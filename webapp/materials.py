@@ -35,8 +35,8 @@ from engine.runtime import Runtime
 from handlers import documents
 from handlers.centers import MaterialSlot
 from handlers.documents import Material
-from webapp.runtime import actor, center, now, runtime, session, settings
-from webapp.security import allow_framed_by_self, audience, wants_json
+from webapp.runtime import actor, center, me, now, runtime, session, settings
+from webapp.security import allow_framed_by_self, wants_json
 
 bp = Blueprint("materials", __name__)
 
@@ -154,10 +154,12 @@ def take_one(slot: MaterialSlot, sent: FileStorage, draft_key: str) -> Problem |
 
 
 @bp.post("/services/<key>/materials")
-@audience("operator")
 def upload(key: str) -> ResponseReturnValue:
-    if key not in center().services or definitions.current(runtime(), key) is None:
+    deployed, profile = definitions.current(runtime(), key), me()
+    if key not in center().services or deployed is None or profile is None:
         abort(404)
+    if deployed.first.role not in profile.roles:
+        abort(403)
     return _upload(key, f"service:{key}")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from sqlalchemy import Engine
 
 import engine
+import forms
 import handlers
 from engine import Deployed, Runtime
 from engine.calendar import ZONE, Calendar
@@ -29,15 +30,17 @@ from webapp import keys
 from webapp.settings import Settings, SettingsError
 
 ENGINE_JOBS = ("engine.verbs.bulk", "engine.verbs.migrating")  # long jobs the engine does itself
+ROSTER_JOBS = ("forms.rosters.importing", "forms.rosters.judging")
 
 
 def register_handlers() -> None:
     """Import every handler, so that its operations, listeners, outbox handlers and jobs are
     known."""
-    for name in ENGINE_JOBS:
+    for name in (*ENGINE_JOBS, *ROSTER_JOBS):
         importlib.import_module(name)
-    for found in pkgutil.walk_packages(handlers.__path__, "handlers."):
-        importlib.import_module(found.name)
+    for room in (handlers, forms):  # rosters are imported and judged by jobs of `forms`
+        for found in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+            importlib.import_module(found.name)
 
 
 def open_rooms(settings: Settings) -> Center:
@@ -72,10 +75,12 @@ def calendar_of(database: Engine, _center: Center) -> Calendar:
 
 
 def deploy_diagrams(rt: Runtime, settings: Settings) -> Iterator[str]:
-    """Deploy every process with this centre's own files on top; yields one line for each."""
+    """Deploy each service the centre offers, with its own files on top; a line for each."""
     roles = frozenset(role.name for role in rt.profile.roles)
     known = Known(roles, registry.known())
     for key, _, files in service_files(settings.root / "bpmn", settings.center):
+        if key not in rt.profile.services:
+            continue
         made = engine.deploy(rt, key, files, SYSTEM, known=known)
         _check_fit(rt.profile, made)
         yield f"{made.name} · {key} · 第 {made.version} 版"

@@ -42,7 +42,11 @@ CAPTCHA_FONT_SIZES = (46, 50, 54)
 SIGNIN_LIMIT = "20 per minute; 200 per hour"  # per address; the account itself locks after five
 CAPTCHA_LIMIT = "60 per minute"
 WORKING_DOORS = ("unit", "staff")
-QUIET_ENDPOINTS = ("jobs.status",)  # asked by a page while nobody may be there
+QUIET_ENDPOINTS = (
+    "jobs.status",
+    "rosters.progress",
+    "rosters.filed_progress",
+)  # asked by a page while nobody may be there
 LANDING = {"operator": "home.index", "staff": "review.desk"}
 
 

@@ -35,6 +35,7 @@ TONES = {
     "ended": "idle",
 }
 TAKING = ("approve", "submit", "answer", "claim")
+_HERE = (TaskState.READY, TaskState.STARTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,13 +201,14 @@ def marks(case: Case) -> dict[str, str]:
     }
     found = dict.fromkeys(ids, "next")
     edges: set[tuple[str, str]] = set()
+    awaited = {task.id for task in rehearsal.receiving(case.workflow)}
     for task in case.workflow.everything():
         name = task.task_spec.name
         if name not in ids:
             continue
         if task._state == TaskState.COMPLETED:
             found[name] = "done" if found[name] != "current" else "current"
-        elif task._state in (TaskState.READY, TaskState.STARTED) and case.running:
+        elif case.running and (task._state in _HERE or task.id in awaited):
             found[name] = "current"
         else:
             continue

@@ -1,8 +1,8 @@
 """Foretelling: where a request will go if everybody agrees.
 
-The diagram itself is run without effects: services answer nothing, reviewers approve, timers do not
-fire.  What 怎么走, 下一步 and the progress track show is therefore never a guess drawn beside the
-diagram.
+The diagram itself is run without effects: services answer nothing, reviewers approve, messages
+that are waited for come, timers do not fire.  What 怎么走, 下一步 and the progress track show is
+therefore never a guess drawn beside the diagram.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
+from SpiffWorkflow.bpmn.specs.mixins.events.intermediate_event import ReceiveTask
 from SpiffWorkflow.exceptions import SpiffWorkflowException
 from SpiffWorkflow.util.task import TaskState
 
@@ -24,8 +26,9 @@ from engine.tokens.workflow import Workflow
 
 ROUNDS_MAX = 200
 STEPS_MAX = 2_000  # a loop that only a service can end never ends here, where services are silent
+_SILENCE = SimpleNamespace(payload={})  # a message, as far as a token looks at it
 # what every filing carries (forms/base.py); an empty one shows the way a plain request goes
-PLAIN: dict[str, Any] = {"form": "", "values": {}, "changes": [], "materials": []}
+PLAIN: dict[str, Any] = {"form": "", "values": {}, "changes": [], "materials": [], "facts": {}}
 
 
 def from_start(
@@ -56,7 +59,7 @@ def foretell(deployed: Deployed, rt: Runtime, state: bytes) -> tuple[tuple[Node,
     """The same, and the request as it will then stand: ended, or waiting for something."""
     engine = Rehearsal(rt)
     workflow = codec.loads(state, deployed.spec, deployed.subspecs, engine)
-    here = {task.task_spec.name for task in open_tasks(workflow)}
+    here = {task.task_spec.name for task in (*open_tasks(workflow), *receiving(workflow))}
     ahead = tuple(node for node in _walk(deployed, workflow) if node.id not in here)
     return ahead, workflow
 
@@ -69,6 +72,15 @@ def open_tasks(workflow: Workflow) -> list[Any]:
         if task._state == TaskState.READY
         and task.task_spec.manual
         and HALTED not in task.internal_data
+    ]
+
+
+def receiving(workflow: Workflow) -> list[Any]:
+    """The receive tasks at which tokens wait for a message."""
+    return [
+        task
+        for task in workflow.everything()
+        if task._state == TaskState.WAITING and isinstance(task.task_spec, ReceiveTask)
     ]
 
 
@@ -98,13 +110,22 @@ def _walk(deployed: Deployed, workflow: Workflow) -> tuple[Node, ...]:
     try:
         for _ in range(ROUNDS_MAX):
             workflow.do_engine_steps(did_complete_task=note)
-            ready = open_tasks(workflow)
-            if not ready:
+            if not _go_on(workflow, note):
                 break
-            for task in ready:
-                task.data["decision"] = "approve"
-                task.run()
-                note(task)
     except Exception:  # noqa: S110 - an expression may raise anything
         pass  # data the path depends on is not there yet: show the part that can be foretold
     return tuple(passed)
+
+
+def _go_on(workflow: Workflow, note: Callable[[Any], None]) -> bool:
+    """People approve; where nobody is asked, what is waited for comes and says nothing."""
+    ready = open_tasks(workflow)
+    for task in ready:
+        task.data["decision"] = "approve"
+        task.run()
+        note(task)
+    awaited = [] if ready else receiving(workflow)
+    for task in awaited:
+        task.task_spec.event_definition.catch(task, _SILENCE)
+        task.task_spec._update(task)
+    return bool(ready or awaited)

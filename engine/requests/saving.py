@@ -10,7 +10,7 @@ from SpiffWorkflow.util.task import TaskState
 from sqlalchemy import Table, bindparam, func, insert, select, update
 
 from engine.calendar import add_working_days
-from engine.diagrams.rehearsal import open_tasks
+from engine.diagrams.rehearsal import open_tasks, receiving
 from engine.errors import Conflict, Problem
 from engine.models import NEVER, OPEN_STATES, Instance, Task
 from engine.requests import candidates, cases, incidents, subscriptions, voting
@@ -128,6 +128,8 @@ def _settle(rt: Runtime, case: Case) -> None:
         case.label = node.label if node is not None else "办理中"
     elif case.incidents and not ready:
         case.label = STUCK
+    elif not ready and (awaited := receiving(case.workflow)):
+        case.label = case.deployed.nodes[awaited[0].task_spec.name].label
     elif case.label == STUCK:
         case.label = "办理中"
 

@@ -61,6 +61,16 @@ def deliver(
     return taken
 
 
+def send_later(
+    rt: Runtime, name: str, *, correlation: str, payload: dict[str, Any], key: str
+) -> None:
+    """A message that goes out after the caller's commit, through the outbox; the same `key` is sent
+    once.  Nobody need be waiting for it."""
+    as_json(payload)
+    said = {"name": name, "correlation": correlation, "payload": payload, "from": None}
+    outbox.put(rt.session, "engine.message", said, key=key, now=rt.clock())
+
+
 def has_taken(rt: Runtime, case_id: int, once: str) -> bool:
     """Whether this request has what was offered to it under this key."""
     key = _EFFECT.c.key == f"{once}>{case_id}"

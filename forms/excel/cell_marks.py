@@ -23,7 +23,7 @@ OVERLAP_BYTES = 64  # longer than any of the marks looked for
 COLUMNS_MAX = 702  # up to ZZ: what lies beyond makes a sheet of gigabytes
 FORMULA_CHARS_SHOWN = 60
 _PERCENT_FORMATS = frozenset({9, 10})  # built in (ECMA-376 part 1, 18.8.30)
-_ZEROS = re.compile(r"0{2,18}")
+ZEROS = re.compile(r"0{2,18}")
 _FAR = re.compile(rb"\br=[\"'][A-Z]{3,}\d")
 _ODD = re.compile(rb"<(?:\w+:)?f[\s/>]|\bt=[\"']e[\"']")
 _EPOCH_1904 = re.compile(rb"date1904=[\"'](?:1|true)[\"']")
@@ -52,6 +52,20 @@ class Styles:
 
     percents: frozenset[str] = frozenset()
     zeros: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, formats: list[int], codes: dict[int, str]) -> Styles:
+        """`formats`: number of the format by cell format; `codes`: the formats a file defines."""
+        shown = [(str(at), number, codes.get(number, "")) for at, number in enumerate(formats)]
+        return cls(
+            frozenset(at for at, no, code in shown if no in _PERCENT_FORMATS or is_percent(code)),
+            {at: len(code) for at, _, code in shown if ZEROS.fullmatch(code)},
+        )
+
+    def mark(self, style: str, number: float) -> Mark | None:
+        if style in self.percents:
+            return {"p": number}
+        return {"z": [number, self.zeros[style]]} if style in self.zeros else None
 
 
 class Package:
@@ -145,18 +159,10 @@ class Package:
                 codes = {int(one.get("numFmtId", 0)): one.get("formatCode", "") for one in child}
             if _local(child.tag) == "cellXfs":
                 formats = [int(one.get("numFmtId", 0)) for one in child]
-        shown = {str(at): codes.get(number, "") for at, number in enumerate(formats)}
-        return Styles(
-            frozenset(
-                style
-                for style, code in shown.items()
-                if formats[int(style)] in _PERCENT_FORMATS or _percent(code)
-            ),
-            {style: len(code) for style, code in shown.items() if _ZEROS.fullmatch(code)},
-        )
+        return Styles.of(formats, codes)
 
 
-def _percent(code: str) -> bool:
+def is_percent(code: str) -> bool:
     """A per cent sign that is no quoted text."""
     return "%" in re.sub(r'"[^"]*"|\\.', "", code)
 
@@ -226,18 +232,14 @@ class _Reader:
             self._inside = ""
 
     def _mark(self, value: str) -> Mark | None:
-        kind, style = self._cell.get("t", "n"), self._cell.get("s", "0")
+        kind = self._cell.get("t", "n")
         if kind == "e":
             return {"e": value or "#N/A"}
         if self._formula is not None and not value and kind != "str":
             return {"f": self._formula}
         if kind != "n" or not value:
             return None
-        if style in self._styles.percents:
-            return {"p": float(value)}
-        if style in self._styles.zeros:
-            return {"z": [float(value), self._styles.zeros[style]]}
-        return None
+        return self._styles.mark(self._cell.get("s", "0"), float(value))
 
 
 def _local(tag: str) -> str:

@@ -38,6 +38,8 @@ _WIDE_LETTERS = {code: plain for code, plain in _WIDE.items() if chr(plain).isal
 _INVISIBLE = dict.fromkeys(
     [0xAD, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A)]
 ) | {0xA0: 0x20}
+# What needs no tidying, whatever the field: nearly every cell of a good file.
+_CLEAN = re.compile(r"[0-9A-Za-z\u4e00-\u9fa5]+|\d+\.\d\d?", re.ASCII)
 _QUOTED = re.compile(r'="(.*)"', re.DOTALL)  # how programs keep Excel from reading a number
 _MONEY_MARKS = re.compile(r"^(?:人民币|rmb|cny|[¥￥])+|(?:元|圆)整?$|\s", re.IGNORECASE)
 _SPARE_ZEROS = re.compile(r"(\d+\.\d\d)0+")
@@ -60,6 +62,8 @@ def text_of(cell: Any, spec: FieldSpec, *, epoch_1904: bool = False) -> str | Pr
 
 def tidy(text: str, spec: FieldSpec) -> str:
     """Text as typed or pasted, without what only its looks need."""
+    if _CLEAN.fullmatch(text):
+        return text
     if quoted := _QUOTED.fullmatch(text):
         text = quoted[1]
     text = text.translate(_INVISIBLE).strip()

@@ -2,7 +2,7 @@
 
 A file of a few KB can ask its parser for half a terabyte, and the parser then aborts its process.
 Here that costs a child with limited memory and time.  It imports nothing of the hall but its
-neighbour `cell_marks`, and speaks JSON lines: a command in, an answer (or rows, then null) out.
+neighbours, and speaks JSON lines: a command in, an answer (or rows, then null) out.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
-from forms.excel import cell_marks
-from forms.excel.cell_marks import Look, Mark
+from forms.excel.cell_marks import BrokenError, Look, Mark, Package
+from forms.excel.old_marks import OldBook
 
 MEMORY_BYTES_MAX = 1_500_000_000  # 200,000 rows × 40 columns of text are some 600 MB
 CPU_SECONDS_MAX = 60  # the largest honest file takes 5
@@ -91,7 +91,8 @@ class Workbook:
 
     def __init__(self, content: bytes, kind: str) -> None:
         self._book = CalamineWorkbook.from_filelike(io.BytesIO(content))
-        self._package = cell_marks.Package(content) if kind == "xlsx" else None
+        make = Package if kind == "xlsx" else OldBook
+        self._looks: Package | OldBook = make(content)
         self._last: tuple[int, Grid] | None = None
 
     def sheets(self) -> list[dict[str, Any]]:
@@ -105,7 +106,7 @@ class Workbook:
         if self._last is None or self._last[0] != index:
             self._last = None
             name = self.sheets()[index]["name"]
-            look = self._package.look(name) if self._package else Look()
+            look = self._looks.look(name)
             if look.far:
                 raise RefusedError("far", sheet=name, cell=look.far)
             self._last = index, Sheet(self._book.get_sheet_by_name(name), look)
@@ -283,5 +284,5 @@ def main(kind: str, encoding: str) -> None:
         _say({"refused": "encrypted"})
     except MemoryError:
         _say({"refused": "heavy"})
-    except (CalamineError, cell_marks.BrokenError, ValueError, KeyError, IndexError):
+    except (CalamineError, BrokenError, ValueError, KeyError, IndexError):
         _say({"refused": "broken"})

@@ -26,11 +26,11 @@ from forms.excel.marks import (
     Marks,
     rows_of,
 )
+from forms.excel.reading import ROWS_MAX
 from forms.rosters.base import ColumnSpec, Desk, RosterForm
 from handlers.centers import ServiceTexts
 from handlers.units import queries as units
 
-ROWS_MAX = 200_000  # as many as an import takes
 NOTES_MAX = 2_000  # notes on cells: drawings, which a sheet program opens one by one
 LIST_CHARS_MAX = 255  # of a list within a validation, as Excel allows
 HINT_CHARS_MAX = 255  # of the message beside a cell, as Excel allows

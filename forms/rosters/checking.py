@@ -15,7 +15,7 @@ from typing import Any
 from engine.errors import Problem
 from forms.excel import cells
 from forms.kinds import TYPED_SLACK, Context
-from forms.rosters.base import ColumnSpec, Desk, Row, RosterForm
+from forms.rosters.base import ColumnSpec, Desk, RosterForm, Row
 from forms.typed import is_blank
 from handlers.centers import ServiceTexts
 from handlers.privacy.columns import blind
@@ -175,10 +175,12 @@ class CellCheck:
     def _cell(self, row: Row, cell: _Cell, text: str, context: Context) -> None:
         spec = cell.spec
         plain = cells.tidy(text, spec.field)
-        if not plain or is_blank(plain):
+        if not plain or (plain != text and is_blank(plain)):
             row.values[spec.name] = ""
             if spec.field.required and not (cell.locked and self._given is not None):
                 row.problems.append(_missing(spec))
+            else:
+                cell.memory[text] = ""
             return
         found = cell.value(plain, context)
         if isinstance(found, Problem):

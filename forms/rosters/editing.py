@@ -88,11 +88,34 @@ def _append(
     return lines
 
 
-def change(rt: Runtime, actor: Actor, roster_id: int, seq: int, typed: Mapping[str, str]) -> Line:
-    """Lay what was typed over one row; the line with its new verdict, or Conflict: it is gone."""
+def enter(
+    rt: Runtime, actor: Actor, roster_id: int, typed: Mapping[str, str], *, seq: int = 0
+) -> Line:
+    """单笔录入: one row that is kept only when it is right; with `seq` it replaces that row."""
     with transaction(rt.session):
         roster = held(rt, actor, roster_id)
-        return _overlay(rt, actor, roster, {seq: typed})[0]
+        before = store.row(rt.session, roster.id, seq) if seq else None
+        if seq and before is None:
+            raise Conflict(_ROW_GONE)
+        texts = (dict(before.values) if before else {}) | dict(typed)
+        (line,) = judging.judge(rt, actor, roster, [Row(seq=seq or roster.next_seq, texts=texts)])
+        if line.problems:
+            return line
+        return (
+            _overlay(rt, actor, roster, {seq: typed})[0]
+            if seq
+            else _append(rt, actor, roster, [typed])[0]
+        )
+
+
+def change(
+    rt: Runtime, actor: Actor, roster_id: int, *, seq: int, typed: Mapping[str, str]
+) -> list[Line]:
+    """Lay what was typed over one row; Conflict when it is gone.
+
+    The line with its new verdict, and behind it others whose verdict has changed with it.
+    """
+    return overlay(rt, actor, roster_id, {seq: typed})
 
 
 def overlay(
@@ -100,6 +123,7 @@ def overlay(
     actor: Actor,
     roster_id: int,
     typed: Mapping[int, Mapping[str, str]],
+    *,
     more: Sequence[Mapping[str, str]] = (),
 ) -> list[Line]:
     """Change several rows by number and append others behind them: a paste into the grid."""
@@ -114,16 +138,18 @@ def overlay(
 def _overlay(
     rt: Runtime, actor: Actor, roster: Roster, typed: Mapping[int, Mapping[str, str]]
 ) -> list[Line]:
-    rows = []
+    rows, before = [], set()
     for seq in sorted(typed):
         line = store.row(rt.session, roster.id, seq)
         if line is None:
             raise Conflict(_ROW_GONE)
+        before.add(line.subject)
         rows.append(Row(seq=seq, texts=dict(line.values) | dict(typed[seq])))
     lines = judging.judge(rt, actor, roster, rows)
     store.replace_many(rt.session, roster, lines)
     roster.updated_at = rt.clock()
-    return lines
+    left = before - {line.subject for line in lines}
+    return lines + judging.relieved(rt, actor, roster, left)
 
 
 def remove(
@@ -134,19 +160,13 @@ def remove(
     *,
     state: str = "",
 ) -> int:
-    """Delete rows by number, all of a state, or all there are; how many.
-
-    What was refused because it stood there twice is judged again when its twin goes, as long as
-    there is little of it; a longer roster is judged when it is filed.
-    """
+    """Delete rows by number, all of a state, or all there are; how many."""
     with transaction(rt.session):
         roster = held(rt, actor, roster_id)
+        twins = store.subjects_of(rt.session, roster.id, seqs) if seqs is not None else set()
         count = store.remove(rt.session, roster, seqs, state=state)
+        judging.relieved(rt, actor, roster, twins)
         roster.updated_at = rt.clock()
-        faulty = store.rows(rt.session, roster.id, limit=AT_ONCE_ROWS, state="faulty")
-        if count and faulty and seqs is not None:
-            again = [Row(seq=line.seq, texts=dict(line.values)) for line in faulty]
-            store.replace_many(rt.session, roster, judging.judge(rt, actor, roster, again))
         return count
 
 
@@ -188,9 +208,7 @@ def load(rt: Runtime, actor: Actor, roster_id: int) -> tuple[int, bool]:
     return 0, True
 
 
-def _missing(
-    rt: Runtime, actor: Actor, roster: Roster, given: Sequence[Mapping[str, str]]
-) -> int:
+def _missing(rt: Runtime, actor: Actor, roster: Roster, given: Sequence[Mapping[str, str]]) -> int:
     start = roster.next_seq
     rows = [Row(seq=start + place, texts=dict(each)) for place, each in enumerate(given)]
     lines = judging.judge(rt, actor, roster, rows)

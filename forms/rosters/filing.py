@@ -24,7 +24,7 @@ from forms.rosters import checking
 from forms.rosters.base import RosterForm, Row
 from handlers.centers import ServiceTexts
 from handlers.rosters import store
-from handlers.rosters.models import FAULTY, OPEN, SOUND, Roster
+from handlers.rosters.models import FAULTY, OPEN, SOUND, SUBMITTED, Roster
 from handlers.rosters.store import Line
 
 RECHECK_ROWS_MAX = 2_000  # a second; the application of a longer roster judges every row anyway
@@ -100,16 +100,7 @@ def submit(
         if (moved.rows, moved.amount_cents) != (sums.rows, sums.cents):
             raise Conflict(_CHANGED)
 
-    data = {
-        "form": form.form_id,
-        "values": {},
-        "changes": [],
-        "materials": [dict(one) for one in filed.materials],
-        "rows": sums.rows,
-        "total_cents": sums.cents,
-        "facts": {"noted": sums.noted} | facts,
-    }
-    unit = "名" if form.noun == "职工" else "条"
+    data = _data(form, filed, sums, facts)
     return engine.start(
         rt,
         actor,
@@ -120,10 +111,61 @@ def submit(
         scope=scope,
         scope_name=filed.scope_name,
         branch=branch,
-        summary=f"{sums.rows:,} {unit}{form.noun}",
+        summary=counted(form, sums.rows),
         token=filed.token,
         name=filed.name,
     )
+
+
+def resubmit(
+    rt: Runtime, actor: Actor, roster_id: int, filed: Filed, *, task_id: int, also: Any = None
+) -> Outcome:
+    """重新提交 of a request that came back, with every row of its own roster."""
+    with transaction(rt.session):
+        roster = store.locked(rt.session, roster_id)
+        form, desk = form_of(roster), desk_of(rt, actor, roster)
+        _in_the_way(form, desk, roster, filed)
+        bad = _recheck(desk, form, roster, None)
+        whole, seen = store.sums(rt.session, roster.id), roster.updated_at
+        sums = measured(rt.session, roster, None)
+        facts = form.route_facts(desk, roster.id)
+    if bad is not None:
+        raise Refused(bad)
+    if whole.faulty:
+        text = f"清册里还有 {whole.faulty:,} 行有误，请改正或删除后再提交。"
+        raise Refused(Problem("rosters.faulty_left", text))
+    if not sums.rows:
+        raise Refused(_NOTHING)
+
+    def last(session: Any, case: Case) -> None:
+        here = store.locked(session, roster_id)
+        if here.state == SUBMITTED and here.updated_at != seen:
+            raise Conflict(_CHANGED)
+        if also is not None:
+            also(session, case)
+
+    data = _data(form, filed, sums, facts)
+    summary = counted(form, sums.rows)
+    return engine.submit(rt, actor, task_id, data=data, summary=summary, also=last)
+
+
+def _data(
+    form: type[RosterForm], filed: Filed, sums: Measured, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "form": form.form_id,
+        "values": {},
+        "changes": [],
+        "materials": [dict(one) for one in filed.materials],
+        "rows": sums.rows,
+        "total_cents": sums.cents,
+        "facts": {"noted": sums.noted} | dict(facts),
+    }
+
+
+def counted(form: type[RosterForm], rows: int) -> str:
+    """12 名职工, 3 条流水"""
+    return f"{rows:,} {'名' if form.noun == '职工' else '条'}{form.noun}"
 
 
 def _mine(actor: Actor, rt: Runtime, roster: Roster) -> None:
@@ -134,9 +176,13 @@ def _mine(actor: Actor, rt: Runtime, roster: Roster) -> None:
 
 def _in_the_way(form: type[RosterForm], desk: Desk, roster: Roster, filed: Filed) -> None:
     problems = []
-    if roster.job_id is not None:
+    if store.busy(desk.session, roster):
         problems.append(_IMPORTING)
     problems += form.gate(desk)
+    for choice in form.choose(desk):
+        if choice.required and roster.choices.get(choice.name) not in dict(choice.options):
+            text = f"请先选择{choice.label}。"
+            problems.append(Problem("rosters.choice", text, choice.name))
     counts: dict[str, int] = {}
     for one in filed.materials:
         counts[one["slot"]] = counts.get(one["slot"], 0) + 1

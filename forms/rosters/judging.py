@@ -7,7 +7,8 @@ roster rests until it is over.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from engine import Actor, Runtime
@@ -23,6 +24,7 @@ from handlers.rosters.store import Line
 
 AT_ONCE_ROWS = 2_000  # about a second
 PIECE_ROWS = 1_000  # of a job: SQLite has one writer, and others want it, too
+TWINS_MAX = 500  # whoever has more of them deletes what is faulty, or is told when filing
 JOB = "rosters/judge"
 
 
@@ -33,7 +35,16 @@ def judge(rt: Runtime, actor: Actor, roster: Roster, rows: Sequence[Row]) -> lis
         return store.taken(rt.session, roster.id, subjects)
 
     checking.check(desk_of(rt, actor, roster), form_of(roster), rows, taken=taken)
-    return [checking.to_line(row) for row in rows]
+    return [replace(checking.to_line(row), seq=row.seq) for row in rows]
+
+
+def relieved(rt: Runtime, actor: Actor, roster: Roster, subjects: Iterable[str]) -> list[Line]:
+    """Rows that stood twice are judged anew when their twin has gone or became another."""
+    found = store.of_subjects(rt.session, roster.id, subjects, limit=TWINS_MAX)
+    rows = [Row(seq=line.seq, texts=dict(line.values)) for line in found]
+    lines = judge(rt, actor, roster, rows)
+    store.replace_many(rt.session, roster, lines)
+    return lines
 
 
 def again(rt: Runtime, actor: Actor, roster: Roster, *, after: int = 0) -> bool:

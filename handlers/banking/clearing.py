@@ -28,6 +28,7 @@ from handlers.banking.models import (
 )
 from handlers.banking.receiving import Arrived
 from handlers.contributions import allocating
+from handlers.identifiers import compact
 from handlers.rosters.applying import Application, applier
 from handlers.rosters.store import Line
 from handlers.units import queries as units
@@ -179,7 +180,7 @@ def sign(call: Call) -> dict[str, Any]:
             unit_account_no=unit.unit_account_no,
             branch_code=unit.branch_code,
             bank_name=values["bank_name"],
-            bank_account_no=values["bank_account_no"],
+            bank_account_no=compact(values["bank_account_no"]),
             account_name=values["account_name"],
             since=since,
             no=call.no,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from engine.calendar import ZONE
@@ -243,14 +243,21 @@ def bank(rt: Runtime, branch: str) -> int:
     return _bank(rt, branch)
 
 
-def open_receipts(session: Session, unit_account_no: str) -> Sequence[BankReceipt]:
-    """Money of the unit in suspense, oldest first, held until commit."""
+def open_receipts(
+    session: Session, unit_account_no: str, *, payment_id: int | None = None
+) -> Sequence[BankReceipt]:
+    """Money of the unit in suspense, oldest first, held until commit.
+
+    Without what is kept for another payment than this one (a debit's, a bank slip's).
+    """
+    kept_for = BankReceipt.payment_id
     return session.scalars(
         select(BankReceipt)
         .where(
             BankReceipt.unit_account_no == unit_account_no,
             BankReceipt.state == SUSPENDED,
             BankReceipt.open_cents > 0,
+            or_(kept_for.is_(None), kept_for == payment_id),
         )
         .order_by(BankReceipt.id)
         .with_for_update()

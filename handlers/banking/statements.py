@@ -1,7 +1,7 @@
 """From the rows of a bank's statement to money that has arrived.  Pure.
 
 Banks name the same columns differently, write amounts in one column or in two, and put fees and
-transfers away among the credits; `ALIASES` and `receipts` know the exports of the four large banks
+transfers away among the credits; `ALIASES` and `receipt` know the exports of the four large banks
 (工商、农业、中国、建设).  What is no credit is a Problem too (`statement.debit`): whoever shows the
 rows decides whether it is an error or only left out.
 """
@@ -9,7 +9,7 @@ rows decides whether it is an error or only left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -57,32 +57,9 @@ class Receipt:
     memo: str
 
 
-def receipts(
-    rows: Sequence[Mapping[str, str]], *, today: date, known: Collection[str] = ()
-) -> list[Receipt | Problem]:
-    """One result for each row, in order.
-
-    `rows`: texts by canonical column; `amount` alone, signed or with `direction`, or `amount` for
-    credits beside `debit_amount`.  `known`: serial numbers stored already.
-    """
-    first: dict[str, int] = {}
-    found: list[Receipt | Problem] = []
-    for number, row in enumerate(rows, 1):
-        one = receipt(row, today=today)
-        if isinstance(one, Receipt):
-            before = first.setdefault(one.bank_serial, number)
-            if before != number:
-                text = f"流水号 {one.bank_serial} 与第 {before} 条相同，同一笔到账只能导入一次。"
-                one = Problem("statement.twice", text, "bank_serial")
-            elif one.bank_serial in known:
-                text = f"流水号 {one.bank_serial} 已经导入过，不再重复入账，请删除这一行。"
-                one = Problem("statement.known", text, "bank_serial")
-        found.append(one)
-    return found
-
-
 def receipt(row: Mapping[str, str], *, today: date) -> Receipt | Problem:
-    """One row by itself."""
+    """One row: texts by canonical column; `amount` alone, signed or with `direction`, or `amount`
+    for credits beside `debit_amount`.  The Problem's field is the column it is about."""
     amount_cents = _credit(row)
     if isinstance(amount_cents, Problem):
         return amount_cents

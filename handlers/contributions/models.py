@@ -78,6 +78,7 @@ class MemberChange(Base):
         Index("ix_hall_member_change_unit", "unit_account_no", "kind", "month", "id"),
         Index("ix_hall_member_change_account", "individual_account_id", "kind", "id"),
         Index("ix_hall_member_change_from", "from_unit_account_no", "id"),
+        Index("ix_hall_member_change_to", "to_unit_account_no", "id"),
         CheckConstraint(f"kind in ({_listed(CHANGE_KINDS)})", name="kind_known"),
     )
 
@@ -112,6 +113,8 @@ class MemberChange(Base):
     undone_by: Mapped[str] = mapped_column(String(120), default="")
     undone_no: Mapped[str] = mapped_column(String(40), default="")
     undone_reason: Mapped[str] = mapped_column(String(200), default="")
+    # what 撤销 puts back besides the old values above, by column of the account; days as text
+    before: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
 class UnitRateChange(Base):

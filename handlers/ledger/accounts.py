@@ -137,6 +137,24 @@ def close(session: Session, account_id: int) -> None:
     _turn(session, account_id, "open", "closed")
 
 
+def reopen(session: Session, account_id: int) -> None:
+    """Closed by mistake; what was in it comes back by vouchers of its own."""
+    _turn(session, account_id, "closed", "open")
+
+
+def move(session: Session, account_id: int, *, branch_code: str, unit_account_no: str) -> None:
+    """An empty account goes to another unit, perhaps of another branch (内部转移).
+
+    What was in it left by a voucher of the old branch and comes back by one of the new branch, so
+    that each branch's books balance on every day.
+    """
+    account = locked(session, account_id)
+    posting.hold(session, branch_code)
+    assert account.balance_cents == 0, "money moves by vouchers alone"
+    account.branch_code, account.unit_account_no = branch_code, unit_account_no
+    session.flush()
+
+
 def _turn(session: Session, account_id: int, before: str, after: str) -> None:
     account = locked(session, account_id)
     if account.status != before:

@@ -52,14 +52,16 @@ def day_base(session: Session, day: date) -> int:
     return parameters.value(session, INTEREST_DAY_BASE, day)
 
 
-def closing(session: Session, account: LedgerAccount, paid_on: date) -> Closing:
+def closing(
+    session: Session, account: LedgerAccount, paid_on: date, *, rule: str | None = None
+) -> Closing:
     """Interest of a member since the last settlement, until the money leaves on `paid_on`.
 
-    Up to the day before, or that day too, as the centre has it (`closing_interest_until`); what
-    counts from a later day earns nothing.  Reads only; the account should be locked.
+    Up to the day before, or that day too, as the centre has it (`closing_interest_until`, or
+    `rule`); what counts from a later day earns nothing.  Reads only; the account should be locked.
     """
     assert account.kind == "member", account.kind
-    rule = parameters.value(session, CLOSING_INTEREST_UNTIL, paid_on)
+    rule = rule or parameters.value(session, CLOSING_INTEREST_UNTIL, paid_on)
     until = paid_on if rule == "day_before" else paid_on + A_DAY
     own = _ENTRY.c.account_id == account.id
     since = account.settled_on or session.scalar(select(func.min(_ENTRY.c.value_on)).where(own))

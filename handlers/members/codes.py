@@ -8,13 +8,13 @@ ACCOUNT_STATUSES = {
     "04": "外部转出销户",
     "05": "提取销户",
     "06": "冻结",
-    "99": "其他",
+    "99": "撤销开户",  # 其他 in the table: an opening taken back before the account was used
 }
-NORMAL, SEALED, MERGED_CLOSED, TRANSFERRED_CLOSED, WITHDRAWN_CLOSED, FROZEN = (
+NORMAL, SEALED, MERGED_CLOSED, TRANSFERRED_CLOSED, WITHDRAWN_CLOSED, FROZEN, UNDONE = (
     *("01", "02", "03"),
-    *("04", "05", "06"),
+    *("04", "05", "06", "99"),
 )
-CLOSED = frozenset({MERGED_CLOSED, TRANSFERRED_CLOSED, WITHDRAWN_CLOSED})
+CLOSED = frozenset({MERGED_CLOSED, TRANSFERRED_CLOSED, WITHDRAWN_CLOSED, UNDONE})
 
 # GB/T 2261.1
 GENDERS = {"1": "男", "2": "女", "0": "未知", "9": "未说明"}
@@ -29,6 +29,8 @@ SEAL_REASONS = {
     "06": "错开户",
     "99": "其他",
 }
+UNSEAL_REASONS = {"01": "重新录用", "02": "恢复缴存", "99": "其他"}
+TRANSFER_REASONS = {"01": "工作调动", "99": "其他"}
 
 # Table A.7, 提取 (销户) 原因
 WITHDRAWAL_REASONS = {

@@ -16,11 +16,12 @@ from sqlalchemy import UniqueConstraint as Unique
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from engine.models import Base
-from handlers.members.codes import ACCOUNT_STATUSES
+from handlers.members.codes import ACCOUNT_STATUSES, CLOSED
 from handlers.privacy.columns import INDEX_CHARS, Encrypted, indexed
 
 _RATE = Numeric(5, 2)
 _STATUSES = ", ".join(f"'{code}'" for code in ACCOUNT_STATUSES)
+_CLOSED = ", ".join(f"'{code}'" for code in sorted(CLOSED))
 
 
 @indexed("id_no", "id_no_index")
@@ -63,7 +64,7 @@ class IndividualAccount(Base):
             name="amounts_not_negative",
         ),
         CheckConstraint(
-            "(account_status in ('03', '04', '05')) = (closed_on is not null)",
+            f"(account_status in ({_CLOSED})) = (closed_on is not null)",
             name="closed_has_a_day",
         ),
         Index("ix_hall_individual_account_unit", "unit_account_no", "individual_account_no"),

@@ -18,6 +18,7 @@ from engine.calendar import ZONE
 from engine.database import possible
 from engine.errors import Conflict, NotFound, Problem, Refused
 from engine.runtime import Runtime
+from handlers.contributions import reads
 from handlers.identifiers import birth_of, mask_name
 from handlers.ledger import accounts
 from handlers.members import numbers, openings, states
@@ -172,6 +173,8 @@ def _turn(rt: Runtime, account_no: str, verb: str) -> IndividualAccount:
     Not flushed: 销户 is not whole before its day is set.
     """
     unit, account = locked(rt.session, account_no)
+    if verb in CLOSING and (owed := reads.unposted(rt.session, [account.id])):
+        raise Refused(reads.owed(owed[account.id], states.VERBS[verb].name))
     before = account.account_status
     after = _refuse(states.transition(before, verb, before_freeze=account.status_before_freeze))
     account.account_status = after
@@ -201,7 +204,7 @@ def _person(session: Session, opening: Opening, holder: Holder) -> Person:
     found = session.scalar(_holder(opening.id_type, holder.id_no))
     if found is None:
         new = _INSERTS[session.get_bind().dialect.name](_PERSON).on_conflict_do_nothing()
-        session.execute(new, _facts(opening, holder))
+        session.execute(new, person_columns(opening, holder))
         found = session.scalars(_holder(opening.id_type, holder.id_no)).one()
     if found.person_name != holder.name:
         text = (
@@ -212,7 +215,8 @@ def _person(session: Session, opening: Opening, holder: Holder) -> Person:
     return found
 
 
-def _facts(opening: Opening, holder: Holder) -> dict[str, Any]:
+def person_columns(opening: Opening, holder: Holder) -> dict[str, Any]:
+    """A new person's row; gender and birth month of a resident follow from the number."""
     id_no = holder.id_no
     gender, birth_month = opening.gender, opening.birth_month
     if opening.id_type == RESIDENT_ID:

@@ -158,7 +158,7 @@ def _movement(entry: Entry, voucher: Voucher, other_seq: int | None) -> Movement
         income_cents=entry.amount_cents if comes_in else 0,
         expense_cents=0 if comes_in else -entry.amount_cents,
         balance_cents=entry.balance_cents,
-        text=_entry_wording(entry, voucher),
+        text=entry_wording(entry, voucher),
         voucher_no=voucher.no,
         is_reversal=voucher.reversal_of is not None,
         other_seq=other_seq,
@@ -166,7 +166,7 @@ def _movement(entry: Entry, voucher: Voucher, other_seq: int | None) -> Movement
     )
 
 
-def _entry_wording(entry: Entry, voucher: Voucher) -> str:
+def entry_wording(entry: Entry, voucher: Voucher) -> str:
     """A closing pays interest and money by one voucher: two lines of one name would puzzle."""
     if entry.interest_cents and voucher.business != "interest":
         return f"{wording(voucher)}结息"

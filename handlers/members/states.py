@@ -17,6 +17,7 @@ from handlers.members.codes import (
     NORMAL,
     SEALED,
     TRANSFERRED_CLOSED,
+    UNDONE,
     WITHDRAWN_CLOSED,
 )
 
@@ -47,6 +48,7 @@ VERBS = {
     "close": Verb(
         "销户提取", {NORMAL: WITHDRAWN_CLOSED, SEALED: WITHDRAWN_CLOSED}, "条例 art. 24 para 2"
     ),
+    "undo_opening": Verb("撤销开户", {NORMAL: UNDONE}, "XZ-2.1e"),
     "freeze": Verb("冻结", {NORMAL: FROZEN, SEALED: FROZEN}, "JGJ/T 320 A.5 14"),
     "unfreeze": Verb("解冻", {FROZEN: PREVIOUS}, "JGJ/T 320 A.5 15"),
 }

@@ -98,5 +98,8 @@ class RosterFile(Base):
     roster_id: Mapped[int] = mapped_column(ForeignKey("hall_roster.id"), primary_key=True)
     content: Mapped[bytes] = mapped_column(SealedBytes("roster.file"))
     stated_rows: Mapped[int | None] = mapped_column(default=None)  # 导入条数 as typed
+    # written with the rows themselves, so that a killed import goes on where they end
+    rows_read: Mapped[int] = mapped_column(default=0)
+    rows_faulty: Mapped[int] = mapped_column(default=0)
     uploaded_by: Mapped[str] = mapped_column(String(40))
     uploaded_at: Mapped[datetime]

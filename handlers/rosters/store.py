@@ -167,8 +167,8 @@ def replace_many(session: Session, roster: Roster, lines: Sequence[Line]) -> Non
     """Put rows in the places of those with the same numbers, in one statement."""
     if not lines:
         return
-    places = {"of": bindparam("of"), "at": bindparam("at")}
-    statement = update(_ROW).where(_ROW.c.roster_id == places["of"], _ROW.c.seq == places["at"])
+    same = (_ROW.c.roster_id == bindparam("of"), _ROW.c.seq == bindparam("at"))
+    statement = update(_ROW).where(*same)
     values = [_stored(roster.id, line.seq, line) for line in lines]
     session.connection().execute(
         statement,
@@ -257,6 +257,35 @@ def taken(session: Session, roster_id: int, subjects: Iterable[str]) -> dict[str
         )
         found |= {subject: seq for subject, seq in session.execute(statement)}
     return found
+
+
+def subjects(session: Session, roster_id: int) -> dict[str, int]:
+    """Everybody the roster holds: subject → number of the first row."""
+    columns = _ROW.c
+    statement = (
+        select(columns.subject, func.min(columns.seq))
+        .where(columns.roster_id == roster_id, columns.subject != "")
+        .group_by(columns.subject)
+    )
+    return {subject: seq for subject, seq in session.execute(statement)}
+
+
+def of_subjects(
+    session: Session, roster_id: int, subjects: Iterable[str], *, limit: int
+) -> list[Line]:
+    """Rows about these subjects, in order."""
+    found = [one for one in dict.fromkeys(subjects) if one][:limit]
+    same = select(_ROW).where(_ROW.c.roster_id == roster_id, _ROW.c.subject.in_(found))
+    return [_line(row) for row in session.execute(same.order_by(_ROW.c.seq).limit(limit))]
+
+
+def subjects_of(session: Session, roster_id: int, seqs: Collection[int]) -> set[str]:
+    """Whom these rows are about."""
+    found: set[str] = set()
+    for part in _parts(seqs):
+        same = select(_ROW.c.subject).where(_ROW.c.roster_id == roster_id, _ROW.c.seq.in_(part))
+        found |= set(session.scalars(same))
+    return found - {""}
 
 
 def submit(rt: Runtime, roster: Roster, no: str, seqs: Collection[int] | None) -> Roster:

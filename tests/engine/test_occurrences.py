@@ -208,3 +208,26 @@ def test_a_message_whose_step_refuses_says_why(empty_hall: Hall) -> None:
     with pytest.raises(errors.OperationFailed, match="登记机关没有答应"):
         occurrences.deliver(hall.rt, SYSTEM, "r", correlation=no, payload={})
     assert hall.picture() == before
+
+
+def test_a_request_that_waits_for_a_message_says_what_it_waits_for(empty_hall: Hall) -> None:
+    hall = empty_hall
+    prop = "<spiffworkflow:property name='label' value='待收款'/>"
+    part = (
+        "<receiveTask id='wait' name='等待到账' messageRef='m'><extensionElements>"
+        f"<spiffworkflow:properties>{prop}</spiffworkflow:properties></extensionElements>"
+        "</receiveTask>" + diagrams.service("apply", "tests/apply")
+    )
+    content = diagrams.one_review(between=part, way=flows("review", "wait", "apply", "end"))
+    deployed = hall.deploy(
+        content.replace(b"<process", b"<message id='m' name='money'/><process", 1), "one_review"
+    )
+    assert [step.id for step in deployed.steps] == ["fill", "review", "wait", "apply"]
+    no = hall.file(key="one_review")
+    assert hall.case(no).label != "待收款"
+    hall.approve(no, REVIEWER)
+    seen = engine.view(hall.rt, REVIEWER, no)
+    assert (seen.label, seen.marks["wait"], seen.marks["apply"]) == ("待收款", "current", "next")
+    assert [step.id for step in seen.ahead] == ["apply"]
+    occurrences.deliver(hall.rt, SYSTEM, "money", correlation=no, payload={})
+    assert hall.case(no).label == "已办结"

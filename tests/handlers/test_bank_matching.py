@@ -1,4 +1,4 @@
-"""What arrived money is for: exactly what fits, and a sentence when nothing does (SX-7.3, XZ-2.4c)."""
+"""What arrived money is for: exactly what fits, else a sentence (SX-7.3, XZ-2.4c)."""
 
 from __future__ import annotations
 

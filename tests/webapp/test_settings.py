@@ -9,6 +9,19 @@ import pytest
 from webapp.settings import CONFIG_FILE, SettingsError, load
 
 LONG = "k" * 40
+BANK = {
+    "HALL_BANK_KIND": "http",
+    "HALL_BANK_HTTP_URL": "https://bank.example.cn",
+    "HALL_BANK_HTTP_CLIENT": "F01",
+    "HALL_BANK_HTTP_SECRET": LONG,
+}
+PRODUCTION = {
+    "HALL_MODE": "production",
+    "HALL_SECRET_KEY": LONG,
+    "HALL_SMS_GATEWAY": "http",
+    "HALL_SMS_HTTP_URL": "https://sms.example.cn/?to={mobile}&say={text}",
+    "HALL_SMS_HTTP_SUCCESS_REGEX": "OK",
+}
 
 
 @pytest.mark.parametrize(
@@ -25,8 +38,13 @@ LONG = "k" * 40
         ({"HALL_SECRET_KEY_FILE": "/nowhere/key"}, ["secret_key_file", "/nowhere/key"]),
         ({"HALL_SMS_PER_DAY": "0"}, ["sms.per_day", "应为"]),
         ({"HALL_SMS_GATEWAY": "http"}, ["sms.http"]),
+        ({"HALL_BANK_KIND": "http"}, ["bank.http"]),
+        ({"HALL_BANK_PATIENCE_SECONDS": "5"}, ["bank.patience_seconds", "10 到 3600"]),
+        (BANK | {"HALL_BANK_HTTP_URL": "http://bank.example.cn"}, ["bank.http.url", "https://"]),
+        (BANK | {"HALL_BANK_HTTP_SECRET": "geheim"}, ["bank.http", "太短"]),
         ({"HALL_MODE": "production"}, ["HALL_SECRET_KEY"]),
         ({"HALL_MODE": "production", "HALL_SECRET_KEY": LONG}, ["sms.gateway", "demo"]),
+        (PRODUCTION | {"HALL_BANK_KIND": "simulator"}, ["bank.kind", "simulator"]),
     ],
 )
 def test_a_wrong_value_is_one_sentence_naming_key_and_remedy(

@@ -32,7 +32,7 @@ DELAY_SECONDS_MAX = 60.0
 SCRIPT_MAX = 1_000
 AMOUNT_CENTS_MAX = 10**13
 # ok; delay:5; drop (debited, no answer); 500 (not debited); garbage, huge, unsigned (debited)
-WORDS = re.compile(r"ok|drop|500|garbage|huge|unsigned|delay:\d{1,2}(\.\d+)?")
+WORDS = re.compile(r"ok|drop|500|garbage|huge|unsigned|delay:\d{1,2}(\.\d)?")
 _STATEMENT = re.compile(r"/statements/(\d{4}-\d\d-\d\d)\.(csv|xlsx)")
 _TEXTS = {"order_no": 40, "payer_name": 255, "payer_account_no": 40, "branch_code": 20, "memo": 255}
 

@@ -56,6 +56,7 @@ class Movements:
 def check(session: Session, ids: Ids, movements: Movements) -> Iterator[Fault]:
     """Every voucher with one of these ids, and every entry that names one of them."""
     lines: dict[int, list[Row[Any]]] = {}
+    strange = False
     for line in session.execute(_lines(ids)):
         lines.setdefault(line.voucher_id, []).append(line)
     vouchers = select(*_FACTS, *_SAID, number(_V.value_on).label("value_on"), _V.posted_at)
@@ -64,6 +65,9 @@ def check(session: Session, ids: Ids, movements: Movements) -> Iterator[Fault]:
         movements.add(voucher, mine)
         for code, text in _reasons(voucher, mine):
             yield Fault(where(voucher), code, text)
+        strange = strange or any(line.branch_code != voucher.branch_code for line in mine)
+    if strange:
+        yield from _strange_branches(session, ids)
     for voucher_id in list(lines)[:FAULTS_MAX]:
         yield Fault(f"凭证 #{voucher_id}", "voucher.lost", "分录所属的凭证已不存在：凭证被删除。")
 
@@ -95,6 +99,39 @@ def _lines(ids: Ids) -> Any:
     )
 
 
+def _strange_branches(session: Session, ids: Ids) -> Iterator[Fault]:
+    """Entries on accounts of another branch.  A member's account may have gone there since (内部
+    转移), but only empty: at this entry or behind it the branch's own vouchers brought it to 0.
+    """
+    later, its_voucher = ENTRY.alias("later"), VOUCHER.alias("its_voucher")
+    left_empty = (
+        select(later.c.seq)
+        .join(its_voucher, its_voucher.c.id == later.c.voucher_id)
+        .where(
+            later.c.account_id == ENTRY.c.account_id,
+            later.c.seq >= ENTRY.c.seq,
+            later.c.balance_cents == 0,
+            its_voucher.c.branch_code == _V.branch_code,
+        )
+        .exists()
+    )
+    found = (
+        select(*_FACTS)
+        .join(ENTRY, ENTRY.c.voucher_id == _V.id)
+        .join(ACCOUNT, ACCOUNT.c.id == ENTRY.c.account_id)
+        .where(
+            ids.of(_V.id),
+            ACCOUNT.c.branch_code != _V.branch_code,
+            or_(ACCOUNT.c.kind != "member", ~left_empty),
+        )
+        .distinct()
+        .order_by(_V.id)
+        .limit(FAULTS_MAX)
+    )
+    for voucher in session.execute(found):
+        yield Fault(where(voucher), "voucher.branch", "有分录记在其他管理部的账户上。")
+
+
 def _reasons(voucher: Row[Any], lines: list[Row[Any]]) -> Iterator[tuple[str, str]]:
     debit, credit = sum(line.debit for line in lines), sum(line.credit for line in lines)
     count = sum(line.entries for line in lines)
@@ -109,8 +146,6 @@ def _reasons(voucher: Row[Any], lines: list[Row[Any]]) -> Iterator[tuple[str, st
         yield "voucher.columns", "凭证上的借方、贷方或利息合计与分录不符。"
     if any(line.kind is None for line in lines):
         yield "voucher.account", "有分录所属的账户已不存在：账户被删除。"
-    if any(line.branch_code not in (None, voucher.branch_code) for line in lines):
-        yield "voucher.branch", "有分录记在其他管理部的账户上。"
     if any(line.value_on != voucher.value_on for line in lines):
         yield "voucher.value_day", "分录的起息日与凭证不同。"
     elif voucher.value_on > voucher.posted_on + _days_ahead(voucher.posted_on):

@@ -1,0 +1,169 @@
+"""DZ's 汇缴 with everything the month brings, and 撤销入账 at the centre's own desk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from engine.calendar import ZONE
+from engine.database import number_in
+from engine.errors import Problem
+from engine.runtime import Actor
+from forms.applications import ApplicationForm, Desk, Panel
+from forms.declared import Item
+from forms.fields import text
+from forms.kinds import Context, Kind, Options
+from forms.payments_base import (
+    DUES,
+    Through,
+    UnitApplication,
+    dues_panel,
+    dues_words,
+    here,
+    months_panels,
+)
+from forms.payments_unit import Assessment, foreseen
+from handlers.amounts import money_text
+from handlers.contributions import assessing, unposting
+from handlers.contributions.assessing import BARRING, Asked
+from handlers.contributions.models import POSTED, Remittance
+from handlers.months import day_in, month_of
+from handlers.rosters import attaching
+
+CHOICES_MAX = 200  # remittances offered in one list, newest first
+POSTINGS = "入账"
+
+
+def _number(typed: str, _: Context) -> str | Problem:
+    if number_in(typed) is not None:
+        return typed
+    return Problem("choice.unknown", "请从下拉列表中选择一项。")
+
+
+class BatchRemit(UnitApplication):
+    """汇缴 (DZ-U-06): the months, and the rosters the unit has prepared for them go along.
+
+    Nothing changes before the centre accepts; what is shown is what would be due today.
+    """
+
+    form_id: ClassVar[str] = "contributions.BatchRemit"
+    title: ClassVar[str] = "汇缴"
+
+    through: Annotated[
+        Through, Item(label="汇缴至", group=DUES, required=True, hint="可以选择连续几个月")
+    ]
+
+    @classmethod
+    def choices(cls, desk: Desk) -> Mapping[str, Options]:
+        return Assessment.choices(desk)
+
+    @classmethod
+    def judge(cls, desk: Desk, values: Mapping[str, str]) -> list[Problem]:
+        prepared = attaching.waiting(desk.session, desk.scope)
+        asked = Asked(here(desk), values.get("through", ""), desk.today)
+        found = assessing.problems(desk.session, asked)
+        if any(one.sound for one in prepared):  # they come with it
+            barred = ("assessing.nobody", "assessing.unsubmitted")
+            found = [one for one in found if one.code not in barred]
+        return [*found, *attaching.problems(prepared)]
+
+    @classmethod
+    def panels(cls, desk: Desk, values: Mapping[str, str]) -> list[Panel]:
+        found = months_panels(foreseen(desk, values))
+        prepared = attaching.waiting(desk.session, desk.scope)
+        if prepared:
+            rows = [
+                (
+                    BARRING.get(one.roster.key, one.roster.key),
+                    f"{one.sound:,}",
+                    f"{one.faulty:,}",
+                    money_text(one.cents),
+                )
+                for one in prepared
+            ]
+            found.append(
+                Panel(
+                    "一并提交的清册",
+                    ("清册", "合格（行）", "有误（行）", "金额（元）"),
+                    rows,
+                    "清册在中心受理时生效，上表的汇缴金额将随之变化。",
+                    numeric=frozenset({1, 2, 3}),
+                )
+            )
+        return found
+
+    @classmethod
+    def route_facts(cls, desk: Desk, values: Mapping[str, str]) -> dict[str, Any]:
+        prepared = attaching.waiting(desk.session, desk.scope)
+        return {"rows": sum(one.sound for one in prepared)}
+
+
+class UndoPosted(ApplicationForm):
+    """撤销入账 (XZ-6.3c): 财务岗 takes back what was posted this month by mistake."""
+
+    form_id: ClassVar[str] = "contributions.UndoPosted"
+    title: ClassVar[str] = "撤销入账"
+
+    remittance: Annotated[
+        str,
+        Kind(check=_number, maxlength=10, widget="select", spaced=False),
+        Item(label="要撤销的入账", group=POSTINGS, required=True, wide=True),
+    ]
+    reason: Annotated[
+        str,
+        text(200, minlength=2),
+        Item(label="撤销原因", group=POSTINGS, required=True, wide=True),
+    ]
+
+    @classmethod
+    def load(cls, session: Session, actor: Actor, scope: str) -> dict[str, str]:
+        return dict.fromkeys(cls.specs(), "")
+
+    @classmethod
+    def choices(cls, desk: Desk) -> Mapping[str, Options]:
+        posted = desk.session.scalars(
+            select(Remittance)
+            .where(
+                Remittance.branch_code == desk.branch,
+                Remittance.state == POSTED,
+                Remittance.posted_on >= day_in(month_of(desk.today), 1),
+            )
+            .order_by(Remittance.id.desc())
+            .limit(CHOICES_MAX)
+        )
+        return {
+            "remittance": tuple(
+                (str(one.id), f"{one.unit_account_no} {dues_words(one)}") for one in posted
+            )
+        }
+
+    @classmethod
+    def judge(cls, desk: Desk, values: Mapping[str, str]) -> list[Problem]:
+        one = _named(desk, values)
+        if one is None:
+            text_ = "请选择本管理部本月入账的一笔汇缴或补缴。"
+            return [Problem("unposting.gone", text_, "remittance")]
+        return unposting.problems(desk.session, one, month_of(desk.today))
+
+    @classmethod
+    def panels(cls, desk: Desk, values: Mapping[str, str]) -> list[Panel]:
+        one = _named(desk, values)
+        if one is None:
+            return []
+        day = one.assessed_at.astimezone(ZONE).date()
+        panel = dues_panel("将撤销的入账", [one])
+        facts = [
+            ("单位账号", one.unit_account_no),
+            ("核定", f"{day} {one.assessed_by}"),
+            ("入账日期", str(one.posted_on)),
+        ]
+        return [panel, Panel("办理情况", ("项目", "内容"), facts)]
+
+
+def _named(desk: Desk, values: Mapping[str, str]) -> Remittance | None:
+    number = number_in(values.get("remittance", ""))
+    one = desk.session.get(Remittance, number) if number is not None else None
+    return one if one is not None and one.branch_code == desk.branch else None

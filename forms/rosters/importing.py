@@ -1,0 +1,239 @@
+"""From an uploaded workbook to rows of a roster, as a long job.
+
+The file is sealed until it is read; nothing is stored before it is known to be a roster with the
+right number of rows.  Rows are stored in pieces, each with the count of rows read so far in one
+transaction, so that an import that was killed goes on behind its last row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, cast
+from uuid import uuid4
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from engine.database import transaction
+from engine.errors import Conflict, HallError, Problem, Refused
+from engine.models import Job
+from engine.owed import jobs
+from engine.owed.jobs import Work
+from engine.runtime import Actor, Runtime
+from forms.excel import files, reading
+from forms.excel.files import refused
+from forms.excel.reading import Sheet, SheetRow
+from forms.rosters import checking
+from forms.rosters.base import Desk, RosterForm, Row
+from forms.rosters.checking import CellCheck
+from forms.rosters.filing import desk_of, form_of
+from handlers.rosters import store
+from handlers.rosters.models import OPEN, SUBMITTED, Roster, RosterFile
+
+IMPORT = "rosters/import"
+PIECE_ROWS = 2_000  # a tenth of a second: nobody waits for the writer of SQLite longer
+ROSTER_ROWS_MAX = 200_000  # of one roster, however many files it comes from
+FILE_NAME_CHARS_MAX = 255  # the column
+
+_BUSY = Problem("rosters.busy", "这张清册正在导入或办理，请等完成后再导入。")
+_NOT_OPEN = Problem("rosters.not_open", "这张清册已经在办理，不能再导入，请返回业务页面。")
+
+
+def start_import(
+    rt: Runtime,
+    actor: Actor,
+    roster: Roster,
+    content: bytes,
+    *,
+    file_name: str,
+    stated_rows: int | None = None,
+    replace: bool = False,
+) -> int:
+    """Order the import of a workbook; the id of its job.
+
+    `stated_rows`: 导入条数 as typed, compared before anything is stored.  `replace`: the rows of
+    the roster go first.  Raises Refused for what is no roster file, Conflict for a busy roster.
+    The job's result is {"rows", "sound", "faulty", "notes", "text"} or {"refused": sentence}.
+    """
+    files.kind_of(content)
+    roster_id = roster.id
+    with transaction(rt.session):
+        held = store.locked(rt.session, roster_id)
+        if store.busy(rt.session, held):
+            raise Conflict(_BUSY)
+        if held.state not in (OPEN, SUBMITTED):
+            raise Conflict(_NOT_OPEN)
+        name = file_name[-FILE_NAME_CHARS_MAX:]
+        rt.session.execute(delete(RosterFile).where(RosterFile.roster_id == roster_id))
+        rt.session.add(
+            RosterFile(
+                roster_id=roster_id,
+                content=content,
+                stated_rows=stated_rows,
+                uploaded_by=actor.name,
+                uploaded_at=rt.clock(),
+            )
+        )
+        held.file_name, held.updated_at = name, rt.clock()
+        held.job_id = jobs.put(
+            rt,
+            actor,
+            IMPORT,
+            {"roster": roster_id, "actor": [actor.id, actor.name], "replace": replace},
+            key=f"{IMPORT}:{roster_id}:{uuid4().hex}",
+            title=f"导入清册 {name}".strip(),
+        )
+        return held.job_id
+
+
+@jobs.handler(IMPORT)
+def run(work: Work) -> dict[str, Any]:
+    """One slice of an import."""
+    with work.shop.sessions() as session:
+        roster = session.get(Roster, work.payload["roster"])
+        if roster is None or roster.job_id != work.id:
+            # a run that was killed behind its last commit: it has left its result
+            return dict(session.scalars(select(Job.result).where(Job.id == work.id)).one())
+        try:
+            result = _Import(work, work.shop.runtime(session), roster).run()
+        except HallError as refusal:
+            result = {"refused": refusal.text}
+        _end(work, session, result)
+        return result
+
+
+class _Import:
+    """A run over one file."""
+
+    def __init__(self, work: Work, rt: Runtime, roster: Roster) -> None:
+        self._work, self._session = work, rt.session
+        self._roster_id, self._next_seq = roster.id, roster.next_seq
+        self._form, self._desk = form_of(roster), desk_of(rt, _actor(rt, work), roster)
+        columns = RosterFile.stated_rows, RosterFile.rows_read, RosterFile.rows_faulty
+        found = select(*columns).where(RosterFile.roster_id == roster.id)
+        self._stated, self._read, self._faulty = rt.session.execute(found).one()
+
+    def run(self) -> dict[str, Any]:
+        form, desk = self._form, self._desk
+        if problems := form.gate(desk):
+            raise Refused(problems[0])
+        with reading.read(self._content(), form.columns(desk.texts), skip=self._read) as sheet:
+            if self._read == 0:
+                self._judge_file(sheet)
+            self._work.report(self._read, total=sheet.row_count)
+            self._store(sheet)
+            return self._finish(sheet)
+
+    def _content(self) -> bytes:
+        where = RosterFile.roster_id == self._roster_id
+        return self._session.scalars(select(RosterFile.content).where(where)).one()
+
+    def _judge_file(self, sheet: Sheet) -> None:
+        """What is wrong with the file as a whole; nothing is stored yet."""
+        _judge_marks(sheet, self._form, self._desk)
+        if self._stated is not None and self._stated != sheet.row_count:
+            text = (
+                f"您填写的导入条数是 {self._stated}，文件中有 {sheet.row_count} 行，"
+                "请核对文件，或修改导入条数后重新上传。"
+            )
+            raise refused("row_count", text)
+        held = 0
+        if not self._work.payload["replace"]:
+            held = store.sums(self._session, self._roster_id).rows
+        if held + sheet.row_count > ROSTER_ROWS_MAX:
+            text = (
+                f"清册中已有 {held:,} 行，文件中有 {sheet.row_count:,} 行，"
+                f"合计超过 {ROSTER_ROWS_MAX:,} 行，请先提交或删除一部分再导入。"
+            )
+            raise refused("too_many", text)
+
+    def _store(self, sheet: Sheet) -> None:
+        desk, form = self._desk, self._form
+        given = checking.given_rows(desk, form)
+        cells = CellCheck(form, desk.texts, today=desk.today, given=given)
+        first = self._read == 0
+        if first and self._work.payload["replace"]:
+            self._clear()
+        subjects = store.subjects(self._session, self._roster_id)
+        for piece in _pieces(sheet.rows):
+            rows = [_row(self._next_seq + place, each) for place, each in enumerate(piece)]
+            checking.check(desk, form, rows, taken=subjects, cells_by=cells)
+            for row, read in zip(rows, piece, strict=True):
+                if row.subject:
+                    subjects.setdefault(row.subject, row.seq)
+                if row.problems:
+                    row.notes.append(f"上传文件第 {read.number} 行")
+            self._keep(rows)
+            self._work.report(
+                self._read,
+                message=f"已校验 {self._read:,} 行，有误 {self._faulty:,} 行",
+                cursor={"rows": self._read},
+            )
+
+    def _clear(self) -> None:
+        with transaction(self._session) as session:
+            store.remove(session, store.locked(session, self._roster_id), None)
+
+    def _keep(self, rows: list[Row]) -> None:
+        """A piece and how far the file has been read: one transaction."""
+        with transaction(self._session) as session:
+            roster = store.locked(session, self._roster_id)
+            if roster.job_id != self._work.id:
+                raise RuntimeError("the roster was given another file")
+            assert roster.next_seq == self._next_seq, "nobody writes to a roster under import"
+            store.add(session, roster, [checking.to_line(row) for row in rows])
+            read, faulty = self._read + len(rows), self._faulty + sum(not r.sound for r in rows)
+            moved = (
+                update(RosterFile)
+                .where(RosterFile.roster_id == roster.id, RosterFile.rows_read == self._read)
+                .values(rows_read=read, rows_faulty=faulty)
+            )
+            if cast(Any, session.execute(moved)).rowcount != 1:
+                raise RuntimeError("another runner has taken this import over")
+            next_seq = roster.next_seq
+        self._read, self._faulty, self._next_seq = read, faulty, next_seq
+
+    def _finish(self, sheet: Sheet) -> dict[str, Any]:
+        rows, faulty = self._read, self._faulty
+        text = f"共 {rows:,} 行，合格 {rows - faulty:,} 行，有误 {faulty:,} 行"
+        counts = {"rows": rows, "sound": rows - faulty, "faulty": faulty}
+        return counts | {"notes": sheet.notes, "text": text}
+
+
+def _pieces(rows: Iterator[SheetRow]) -> Iterator[list[SheetRow]]:
+    while piece := list(islice(rows, PIECE_ROWS)):
+        yield piece
+
+
+def _row(seq: int, read: SheetRow) -> Row:
+    return Row(seq=seq, texts=read.texts, problems=list(read.problems))
+
+
+def _judge_marks(sheet: Sheet, form: type[RosterForm], desk: Desk) -> None:
+    """A template of another service, or another unit's, is filled with the wrong people."""
+    marks = sheet.marks
+    if marks is None:
+        return
+    if marks.form != form.form_id:
+        text = f"这是别的业务的模板，请下载“{form.title}”的模板填写后上传。"
+        raise refused("other_form", text)
+    if marks.unit and desk.unit_account_no and marks.unit != desk.unit_account_no:
+        text = f"这是单位 {marks.unit} 的模板，请下载本单位的模板填写后上传。"
+        raise refused("other_unit", text)
+
+
+def _actor(rt: Runtime, work: Work) -> Actor:
+    """Whoever uploaded the file, with the posts held now."""
+    person_id, name = work.payload["actor"]
+    return rt.directory.find(person_id) or Actor(person_id, name)
+
+
+def _end(work: Work, session: Session, result: dict[str, Any]) -> None:
+    """The file goes with the last word about it."""
+    with transaction(session):
+        roster = store.locked(session, work.payload["roster"])
+        if roster.job_id == work.id:
+            roster.job_id = None
+            session.execute(delete(RosterFile).where(RosterFile.roster_id == roster.id))
+            session.execute(update(Job).where(Job.id == work.id).values(result=result))

@@ -1,0 +1,75 @@
+"""Rosters that go along with another request (DZ-U-06: 开户、调基数、封启封 are filed with 汇缴).
+
+Their sound rows become rosters of that request, and are applied when it is accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from engine.errors import OperationFailed, Problem
+from engine.operations import Call, operation
+from handlers.rosters import store
+from handlers.rosters.models import OPEN, Roster
+
+# In the order in which they are applied.
+KEYS = ("open_accounts", "base_adjustment", "seal_accounts", "unseal_accounts")
+_IMPORTING = Problem("rosters.importing", "有清册还在导入，请等导入完成后再提交。")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A 待提交清册 with rows; `cents`: the sum of its sound ones."""
+
+    roster: Roster
+    sound: int
+    faulty: int
+    cents: int
+
+
+def waiting(session: Session, scope: str) -> list[Waiting]:
+    """What the unit has prepared, in the order it is applied."""
+    rosters = session.scalars(
+        select(Roster).where(Roster.scope == scope, Roster.state == OPEN, Roster.key.in_(KEYS))
+    ).all()
+    found = []
+    for roster in sorted(rosters, key=lambda one: KEYS.index(one.key)):
+        sums = store.sums(session, roster.id)
+        if sums.rows:
+            found.append(Waiting(roster, sums.sound, sums.faulty, sums.sound_cents))
+    return found
+
+
+def problems(prepared: Sequence[Waiting]) -> list[Problem]:
+    """Why they cannot go along: one is still being imported, or has rows that are wrong."""
+    found = [_IMPORTING] if any(one.roster.job_id is not None for one in prepared) else []
+    faulty = sum(one.faulty for one in prepared)
+    if faulty:
+        text = f"待提交清册中有 {faulty} 行没有通过校验，请先修改或删除，再办理汇缴。"
+        found.append(Problem("rosters.faulty", text))
+    return found
+
+
+@operation("rosters/attach")
+def attach(call: Call) -> dict[str, Any]:
+    """Move the sound rows of the unit's open rosters to the request.
+
+    Result: {"forms": forms of the rosters in the order they are applied, "rows": how many}.
+    """
+    prepared = waiting(call.session, call.instance.scope)
+    wrong = problems(prepared)
+    if wrong:
+        raise OperationFailed(*wrong)
+    forms, rows = [], 0
+    for one in prepared:
+        roster = store.locked(call.session, one.roster.id)
+        if roster.state == OPEN and roster.job_id is None:
+            filed = store.submit(call.rt, roster, call.no, None)
+            rows += store.sums(call.session, filed.id).rows
+            forms.append(filed.form)
+    return {"forms": forms, "rows": rows}
