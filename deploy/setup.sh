@@ -174,7 +174,8 @@ case ${1:-base} in
         [ -n "${REDIS_URL:-}" ] || need redis-server redis-server
         [ -n "${DATABASE_URL:-}" ] || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||
             MISSING="$MISSING postgresql"
-        need_paper
+        # only PDFs need it: where nothing can be installed the hall starts without them
+        command -v apt-get >/dev/null 2>&1 && need_paper
         # shellcheck disable=SC2086
         [ -z "$MISSING" ] || apt_install $MISSING
         make_venv

@@ -26,17 +26,19 @@ from forms.base import Checked
 from forms.declared import Item
 from forms.excel import exports
 from forms.excel.exports import ExportColumn
-from forms.fields import LongText, ShortText
+from forms.fields import ShortText, text
+from forms.typed import clean
 from handlers.centers import ServiceTexts
 from handlers.registers import catalog, exporting, reading
 from handlers.registers.asking import Asked, ask, reader_of
 from handlers.registers.catalog import Offered
 from handlers.registers.declaring import Column
 from handlers.registers.exporting import Taken
-from handlers.registers.models import FILE
+from handlers.registers.models import CONDITIONS_CHARS_MAX, FILE
 from handlers.registers.reading import Line, Sums
 
 JOB = "registers/export"
+REASON_CHARS_MAX = 200  # two sentences for the second person
 CHANNEL = "导出文件"  # of the message that says where the file is
 _KINDS: Mapping[str, exports.Kind] = {
     "money": "money",
@@ -136,10 +138,16 @@ class LargeExport(ApplicationForm):
 
     content: Annotated[ShortText, Item(label="导出内容", group=WHAT, fixed="由查询页面带出")] = ""
     conditions: Annotated[
-        LongText, Item(label="查询条件", group=WHAT, wide=True, fixed="由查询页面带出")
+        str,
+        text(CONDITIONS_CHARS_MAX),
+        Item(label="查询条件", group=WHAT, wide=True, fixed="由查询页面带出"),
     ] = ""
     rows: Annotated[ShortText, Item(label="行数", group=WHAT, fixed="由查询页面带出")] = ""
-    reason: Annotated[LongText, Item(label="用途", group=WHAT, required=True, wide=True)]
+    reason: Annotated[
+        str,
+        text(REASON_CHARS_MAX, lines=True),
+        Item(label="用途", group=WHAT, required=True, wide=True),
+    ]
 
     @classmethod
     def load(cls, session: Session, actor: Actor, scope: str) -> dict[str, str]:
@@ -162,20 +170,24 @@ class LargeExport(ApplicationForm):
 
 def reason_of(typed: str) -> str | Problem:
     """What the applicant has written it is for."""
-    posted = {"reason": typed[:1000]}
-    checked = ApplicationForm.check.__func__(LargeExport, posted, dict.fromkeys(LargeExport.specs(), ""), None)
-    problem = next((one for one in checked.problems if one.field == "reason"), None)
-    return problem or checked.values["reason"]
+    said = clean(typed[: 2 * REASON_CHARS_MAX], lines=True)
+    if isinstance(said, Problem):
+        return said
+    if not said:
+        return Problem("registers.no_reason", "请写明导出的用途，再提交申请。", "reason")
+    if len(said) > REASON_CHARS_MAX:
+        sentence = f"用途最多 {REASON_CHARS_MAX} 个字，请缩短。"
+        return Problem("registers.long_reason", sentence, "reason")
+    return said
 
 
 def filed(offered: Offered, asked: Asked, *, rows: int, reason: str) -> dict[str, Any]:
     """The data of the request: what reviewers read, and what the worker needs to do it."""
-    conditions = exporting.in_words(asked.shown)
     return {
         "form": LargeExport.form_id,
         "values": {
             "content": offered.name,
-            "conditions": conditions,
+            "asked": exporting.in_words(asked.shown),
             "rows": f"{rows:,} 行",
             "reason": reason,
         },
@@ -212,7 +224,7 @@ class _Order:
 
 @jobs.handler(JOB)
 def make(work: Work) -> dict[str, Any]:
-    """Write the file and tell its owner.  A second run finds the file stored and changes nothing."""
+    """Write the file and tell its owner; a second run finds it stored and changes nothing."""
     with work.shop.sessions() as session:
         rt = work.shop.runtime(session)
         owner = rt.directory.find(work.payload["owner"])
@@ -222,8 +234,7 @@ def make(work: Work) -> dict[str, Any]:
             rows = _make(work, _ordered(rt, owner, work.payload))
         except HallError as refusal:
             session.rollback()
-            text = f"导出没有完成：{refusal.text}"
-            _tell(rt, owner, work.payload, title="导出没有完成", body=text)
+            _tell(rt, owner, work.payload, title="导出没有完成", body=refusal.text)
             return {"rows": 0, "text": refusal.text}
     return {"rows": rows}
 
@@ -261,9 +272,7 @@ def _make(work: Work, wanted: _Order) -> int:
     return rows
 
 
-def _tell(
-    rt: Runtime, owner: Actor, payload: Mapping[str, Any], *, title: str, body: str
-) -> None:
+def _tell(rt: Runtime, owner: Actor, payload: Mapping[str, Any], *, title: str, body: str) -> None:
     with transaction(rt.session) as session:
         messages.put(
             session,

@@ -4,7 +4,7 @@ An explicit table: a name in a diagram never reaches an import.
 """
 
 from engine.errors import BadDefinition, Problem
-from forms import banking, changes, payments
+from forms import banking, changes, exporting, payments
 from forms.base import RecordForm
 from forms.rosters.base import RosterForm
 from forms.units import UnitInfoChange
@@ -12,7 +12,11 @@ from forms.units import UnitInfoChange
 Form = type[RecordForm] | type[RosterForm]
 
 _FORMS: dict[str, Form] = {
-    form.form_id: form for form in (UnitInfoChange, *changes.FORMS, *payments.FORMS, *banking.FORMS)
+    form.form_id: form
+    for form in (
+        *(UnitInfoChange, *changes.FORMS, *payments.FORMS),
+        *(*banking.FORMS, *exporting.FORMS),
+    )
 }
 
 

@@ -43,6 +43,7 @@ BLUEPRINTS = (
     "webapp.privacy",
     "webapp.members",
     "webapp.unitpage",
+    "webapp.registers",
     "webapp.parameters",
 )
 FORM_ROOM_BYTES = 1024 * 1024  # fields and multipart borders around the largest allowed file

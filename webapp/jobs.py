@@ -31,6 +31,7 @@ from handlers.centers import Center
 from handlers.ledger import closing
 from handlers.people import sign_in
 from handlers.people.directory import PeopleDirectory
+from handlers.registers import exporting
 from webapp.rooms import calendar_of, open_rooms
 from webapp.settings import Settings
 
@@ -139,6 +140,7 @@ def tidy(shop: Workshop) -> None:
     with shop.sessions() as session:
         forgotten = sign_in.purge(session, now)
         deleted = documents.purge(session, shop.settings.materials_path, now)
+        exporting.purge(session, now)
         audit.seal(shop.runtime(session))
         for closed in closing.close_yesterday(shop.runtime(session)):
             if closed.problem:

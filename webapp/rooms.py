@@ -26,6 +26,7 @@ from handlers.centers import Center
 from handlers.notices import delivery, texts
 from handlers.parameters import operations as parameters
 from handlers.people.operations import sync_branches, sync_roles
+from handlers.registers import catalog
 from webapp import keys
 from webapp.settings import Settings, SettingsError
 
@@ -50,6 +51,7 @@ def open_rooms(settings: Settings) -> Center:
     delivery.configure(settings.sms)
     debiting.configure(settings.bank)
     center = centers.load(settings.root, settings.center)
+    catalog.check(center)
     for problem in texts.check_templates(center):
         raise SettingsError(problem.text)
     return center

@@ -1,4 +1,4 @@
-"""A filed roster: what the request page, the desk and the receipt say of it, and all its rows.
+"""A filed roster: all its rows with their results, as a page, a workbook and on paper.
 
 Whoever may see the request may see its rows, personal numbers masked.  When the request came to
 nothing, its applicant puts the rows back and files them anew.
@@ -25,6 +25,7 @@ from handlers.rosters.store import Line
 from webapp import filing, rosterapi, rosterfiles, rostergrid
 from webapp.rosterbench import Bench, bp
 from webapp.rostergrid import Asked
+from webapp.rosterview import Filed, filed, mine
 from webapp.runtime import actor, center, runtime, session
 
 ROWS_FIRST = 10  # on the request page
@@ -45,26 +46,26 @@ def _find(no: str, asked: Asked | None = None) -> Filed:
 @bp.get("/requests/<no>/rows")
 def rows(no: str) -> Answer:
     """All rows with their results, page by page."""
-    filed = _find(no, Asked.of(request.args, rostergrid.RESULTS))
-    return render_template("rosters/filed.html", filed=filed, grid=filed.grid, view=filed.view)
+    it = _find(no, Asked.of(request.args, rostergrid.RESULTS))
+    return render_template("rosters/filed.html", it=it, grid=it.grid, view=it.view)
 
 
 @bp.get("/requests/<no>/rows.xlsx")
 def filed_book(no: str) -> Answer:
     """The roster as a workbook, or the rows that failed with the reason; numbers masked unless it
     is one's own unit's, which may mend and import it again."""
-    filed = _find(no)
+    it = _find(no)
     state = FAILED if request.args.get("state") == FAILED else ""
-    found = rosterfiles.lines(filed.roster, state=state)
-    if not mine(filed.view):
-        found = _masked(found, filed.columns)
+    found = rosterfiles.lines(it.roster, state=state)
+    if not mine(it.view):
+        found = _masked(found, it.columns)
     out = io.BytesIO()
     errors_book.errors_book(
-        filed.form, filing.texts_of(filed.roster.key), found, out,
-        everything=not state, key=filed.roster.key, center=center().code,
+        it.form, filing.texts_of(it.roster.key), found, out,
+        everything=not state, key=it.roster.key, center=center().code,
     )  # fmt: skip
     name = "失败数据" if state else "清册"
-    return rosterfiles.sent(out, f"{filed.view.name}{name}_{no}")
+    return rosterfiles.sent(out, f"{it.view.name}{name}_{no}")
 
 
 def _masked(found: Iterator[Line], columns: list[ColumnSpec]) -> Iterator[Line]:
@@ -77,11 +78,11 @@ def _masked(found: Iterator[Line], columns: list[ColumnSpec]) -> Iterator[Line]:
 @bp.get("/requests/<no>/rows/print")
 def filed_sheet(no: str) -> Answer:
     """打印清册 of a request."""
-    filed = _find(no)
-    texts, deployed = filing.texts_of(filed.roster.key), filing.deployed_of(filed.view.key)
+    it = _find(no)
+    texts, deployed = filing.texts_of(it.roster.key), filing.deployed_of(it.view.key)
     if texts is None or deployed is None:
         abort(404)
-    bench = Bench(deployed, filed.form, texts, filed.roster)
+    bench = Bench(deployed, it.form, texts, it.roster)
     return rosterfiles.on_paper(bench, url_for("requests.page", no=no), no=no)
 
 
@@ -95,15 +96,15 @@ def filed_progress(no: str) -> Answer:
 @bp.post("/requests/<no>/rows/reuse")
 def reuse(no: str) -> Answer:
     """把清册放回重新办理: its rows stand in the 待提交清册 again."""
-    filed = _find(no)
-    if filed.reused:
+    it = _find(no)
+    if it.reused:
         flash("清册已经放回，可以直接修改后提交", "ok")
-        return redirect(url_for("services.page", key=filed.roster.key), 303)
-    if not filed.reusable:
+        return redirect(url_for("services.page", key=it.roster.key), 303)
+    if not it.reusable:
         flash("这件业务还在办理或没有可以放回的数据，请刷新后查看。", "error")
         return redirect(url_for("requests.page", no=no), 303)
     try:
-        count, later = editing.put_back(runtime(), actor(), filed.roster)
+        count, later = editing.put_back(runtime(), actor(), it.roster)
     except HallError as refusal:
         session().rollback()
         flash(refusal.text, "error")
@@ -111,4 +112,4 @@ def reuse(no: str) -> Answer:
     if later:
         rosterapi.wake()
     flash(f"已放回 {count:,} 行，请核对后提交" if count else "清册已经放回", "ok")
-    return redirect(url_for("services.page", key=filed.roster.key), 303)
+    return redirect(url_for("services.page", key=it.roster.key), 303)

@@ -1,4 +1,4 @@
-"""A long job at work on a roster, for everybody who may see the roster: how far, and what came of it.
+"""A long job at work on a roster: how far, and what came of it.
 
 (我的任务 shows a job to whoever ordered it; a roster is shared by the operators of a unit.)
 """

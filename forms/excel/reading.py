@@ -6,7 +6,7 @@ column, what was found and what is expected.  Rows come lazily; a file is never 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -86,15 +86,22 @@ def read(
     *,
     skip: int = 0,
     rows_max: int = ROWS_MAX,
+    judge: Callable[[Marks], None] | None = None,
 ) -> Sheet:
     """Open a file for a form with these columns; computed ones are not looked for.
 
-    `skip`: so many rows with content were read before.  Raises Refused.
+    `skip`: so many rows with content were read before.  `judge` sees what a template of ours says
+    of itself before anything else, and may raise.  Raises Refused.
     """
     wanted = [spec for spec in columns if not spec.column.computed]
     source = Source(content, files.kind_of(content))
     try:
-        return _sheet(source, wanted, skip, rows_max)
+        marks = _marks(source)
+        if marks is not None and judge is not None:
+            judge(marks)
+        sheet = _sheet(source, wanted, skip, rows_max)
+        sheet.marks = marks
+        return sheet
     except BaseException:
         source.close()
         raise
@@ -108,7 +115,6 @@ class _Found:
 
 
 def _sheet(source: Source, columns: list[ColumnSpec], skip: int, rows_max: int) -> Sheet:
-    marks = _marks(source)
     found, others = _best(source, columns)
     where = found.fit.places
     count, passed_over, batches = source.read(
@@ -134,7 +140,6 @@ def _sheet(source: Source, columns: list[ColumnSpec], skip: int, rows_max: int) 
         heading_row=found.fit.row + 1,
         rows=_rows(batches, [spec.field for spec in chosen], found.top.epoch_1904),
         notes=_notes(found, others, passed_over),
-        marks=marks,
         _source=source,
     )
 

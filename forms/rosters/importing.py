@@ -23,9 +23,10 @@ from engine.owed.jobs import Work
 from engine.runtime import Actor, Runtime
 from forms.excel import files, reading
 from forms.excel.files import refused
+from forms.excel.marks import Marks
 from forms.excel.reading import Sheet, SheetRow
 from forms.rosters import checking
-from forms.rosters.base import Desk, RosterForm, Row
+from forms.rosters.base import Row
 from forms.rosters.checking import CellCheck
 from forms.rosters.filing import desk_of, form_of
 from handlers.rosters import store
@@ -118,7 +119,10 @@ class _Import:
         form, desk = self._form, self._desk
         if problems := form.gate(desk):
             raise Refused(problems[0])
-        with reading.read(self._content(), form.columns(desk.texts), skip=self._read) as sheet:
+        columns = form.columns(desk.texts)
+        with reading.read(
+            self._content(), columns, skip=self._read, judge=self._judge_marks
+        ) as sheet:
             if self._read == 0:
                 self._judge_file(sheet)
             self._work.report(self._read, total=sheet.row_count)
@@ -129,9 +133,18 @@ class _Import:
         where = RosterFile.roster_id == self._roster_id
         return self._session.scalars(select(RosterFile.content).where(where)).one()
 
+    def _judge_marks(self, marks: Marks) -> None:
+        """A template of another service, or another unit's, is filled with the wrong people."""
+        if marks.form != self._form.form_id:
+            text = f"这是别的业务的模板，请下载“{self._form.title}”的模板填写后上传。"
+            raise refused("other_form", text)
+        here = self._desk.unit_account_no
+        if marks.unit and here and marks.unit != here:
+            text = f"这是单位 {marks.unit} 的模板，请下载本单位的模板填写后上传。"
+            raise refused("other_unit", text)
+
     def _judge_file(self, sheet: Sheet) -> None:
         """What is wrong with the file as a whole; nothing is stored yet."""
-        _judge_marks(sheet, self._form, self._desk)
         if self._stated is not None and self._stated != sheet.row_count:
             text = (
                 f"您填写的导入条数是 {self._stated}，文件中有 {sheet.row_count} 行，"
@@ -208,19 +221,6 @@ def _pieces(rows: Iterator[SheetRow]) -> Iterator[list[SheetRow]]:
 
 def _row(seq: int, read: SheetRow) -> Row:
     return Row(seq=seq, texts=read.texts, problems=list(read.problems))
-
-
-def _judge_marks(sheet: Sheet, form: type[RosterForm], desk: Desk) -> None:
-    """A template of another service, or another unit's, is filled with the wrong people."""
-    marks = sheet.marks
-    if marks is None:
-        return
-    if marks.form != form.form_id:
-        text = f"这是别的业务的模板，请下载“{form.title}”的模板填写后上传。"
-        raise refused("other_form", text)
-    if marks.unit and desk.unit_account_no and marks.unit != desk.unit_account_no:
-        text = f"这是单位 {marks.unit} 的模板，请下载本单位的模板填写后上传。"
-        raise refused("other_unit", text)
 
 
 def _actor(rt: Runtime, work: Work) -> Actor:

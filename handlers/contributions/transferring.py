@@ -196,6 +196,7 @@ def _take_over(work: Application, rows: Sequence[Line]) -> Outcomes:
     made, columns = [], []
     for line, held in chosen:
         status = arrival.status(held, here.get(held.person_id, ()))
+        here.setdefault(held.person_id, []).append(held)  # with two, one is paid for
         paid = arrival.paid(held, unit)
         new = _arrived(held, unit, status) | changes.on_account(paid)
         columns.append({"id": held.id} | new)

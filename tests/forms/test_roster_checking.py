@@ -43,9 +43,8 @@ def sentences(one: Row, form: Any = Newcomers) -> list[str]:
 
 
 def test_a_good_row_has_canonical_values_and_no_problem() -> None:
-    (one,) = checked(
-        row(id_no=" 110105 19491231 002x", contribution_base="5390", id_type="居民身份证")
-    )
+    typed = {"id_no": " 110105 19491231 002x", "contribution_base": "5390"}
+    (one,) = checked(row(**typed, id_type="居民身份证"))
     assert one.sound
     assert one.values == GOOD | {"contribution_base": "5,390.00", "id_type": "01"}
     assert one.subject == ID
@@ -69,8 +68,9 @@ def test_a_select_is_told_what_it_may_be() -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["01", "1", "居民身份证", " 居民 身份证", "01-居民身份证", "居民身份证(01)", "01 居民身份证"]
-)  # fmt: skip
+    "typed",
+    ["01", "1", "居民身份证", " 居民 身份证", "01-居民身份证", "居民身份证(01)", "01 居民身份证"],
+)
 def test_an_option_is_understood_as_code_and_as_words(typed: str) -> None:
     assert checked(row(id_type=typed))[0].values["id_type"] == "01"
 

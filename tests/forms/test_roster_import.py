@@ -21,7 +21,7 @@ from tests.builders import people, rosters
 from tests.builders.imports import ME, Importing
 from tests.builders.sheets import HEADING, Wages, book
 from tests.builders.stored import stored
-from tests.builders.units import ACCOUNT, texts
+from tests.builders.units import texts
 from tests.conftest import Clock
 from tests.engine.killing import killed
 
@@ -38,9 +38,7 @@ def desk(sessions: sessionmaker[Session], clock: Clock) -> Importing:
 
 
 def sheet(count: int, *, wrong: tuple[int, ...] = ()) -> bytes:
-    rows = [
-        [f"职工{'甲乙丙丁'[n % 4]}", f"A{n}", 8, "x" if n in wrong else 5390] for n in range(count)
-    ]
+    rows = [["职工", f"A{n}", 8, "x" if n in wrong else 5390] for n in range(count)]
     return book(HEADING, *rows)
 
 
@@ -126,11 +124,9 @@ def test_a_workbook_without_the_columns_is_refused_by_the_job(desk: Importing) -
 
 def test_a_template_of_another_service_is_refused(desk: Importing) -> None:
     content = template(rosters.Newcomers, texts(), rows=[rosters.PERSON])
-    marked = desk.bring(content)
-    assert marked["refused"] in (
-        "这是别的业务的模板，请下载“工资基数”的模板填写后上传。",
-        marked["refused"] if "标题" in marked["refused"] else "",
-    )
+    assert desk.bring(content) == {
+        "refused": "这是别的业务的模板，请下载“工资基数”的模板填写后上传。"
+    }
     assert desk.lines() == []
 
 
@@ -145,7 +141,6 @@ def test_a_template_of_another_unit_is_refused(
     assert desk.bring(content)["refused"] == (
         "这是单位 020899999999 的模板，请下载本单位的模板填写后上传。"
     )
-    assert ACCOUNT != "020899999999"
 
 
 def test_a_roster_has_a_limit_however_many_files_it_comes_from(
@@ -233,7 +228,7 @@ def test_killed_at_any_moment_it_goes_on_and_no_row_comes_twice(
 
     moment = 0
     while True:
-        moment += 3
+        moment += 4
         clear(desk)
         job_id = desk.upload(sheet(6), replace=replace)
         if not killed(database_url, moment, deed):
@@ -242,7 +237,7 @@ def test_killed_at_any_moment_it_goes_on_and_no_row_comes_twice(
         assert desk.work(job_id)["rows"] == 6
         assert numbers(desk) == wanted, moment
         clock.advance(seconds=1)
-    assert moment > 30
+    assert moment > 20, "it makes that many statements"
     assert numbers(desk) == wanted
 
 
