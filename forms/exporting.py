@@ -137,7 +137,7 @@ class LargeExport(ApplicationForm):
     title: ClassVar[str] = "大量数据导出"
 
     content: Annotated[ShortText, Item(label="导出内容", group=WHAT, fixed="由查询页面带出")] = ""
-    conditions: Annotated[
+    asked: Annotated[
         str,
         text(CONDITIONS_CHARS_MAX),
         Item(label="查询条件", group=WHAT, wide=True, fixed="由查询页面带出"),

@@ -24,10 +24,9 @@ from engine.verbs import sharing
 from engine.verbs.moves import OPINION_CHARS_MAX
 from engine.verbs.permissions import administers
 from handlers import documents
-from handlers.notices import queries as notices
 from handlers.people import queries as people
 from handlers.privacy import disclosure, subjects
-from webapp import acts, attachments, filingpage, opinions, record, rosterview, team
+from webapp import acts, attachments, filing, filingpage, opinions, record, rosterview, team
 from webapp.acts import Act, Posted
 from webapp.format import days_left, due_class, moment
 from webapp.materials import FileView, file_view
@@ -38,13 +37,6 @@ from webapp.rosterview import Filed
 from webapp.runtime import actor, center, me, now, runtime, session
 
 DECISIONS = frozenset({"submit", "approve", "refuse", "return", "withdraw", "end"})
-TONES = {
-    "delivered": "done",
-    "sent": "done",
-    "sending": "doing",
-    "failed": "stop",
-    "limited": "wait",
-}
 BETWEEN_TAGS = re.compile(r">\s+<")  # indentation is a sixth of a diagram, and drawn by nobody
 OPENS_SCRIPT = re.compile(r"<(?=!|script)", re.IGNORECASE)
 A_MINUTE, AN_HOUR, A_DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -266,6 +258,16 @@ class Page:
         return f"目前{self.view.label}，您可以查看。"
 
     @property
+    def applying(self) -> bool:
+        """A job is at work on the rows: the page follows it."""
+        return any(each.progress for each in self.rosters)
+
+    @property
+    def next_step(self) -> dict[str, str] | None:
+        """What usually comes next, asked once behind a submission."""
+        return filing.next_step()
+
+    @property
     def incidents(self) -> list[IncidentRow]:
         """What a process admin has to mend before this request goes on."""
         who = actor()
@@ -273,7 +275,7 @@ class Page:
 
     @property
     def deliveries(self) -> list[Any]:
-        return notices_of(self.view.no)
+        return record.notices_of(self.view.no)
 
     @property
     def diagram(self) -> Markup:
@@ -380,18 +382,3 @@ def _step(view: RequestView, node: Any) -> Step:
         return Step(node.name, node.role)
     short = names[0] if len(names) == 1 else f"{names[0]}等 {len(names)} 人"
     return Step(node.name, f"{node.role}，{short}", short)
-
-
-def notices_of(no: str) -> list[dict[str, Any]]:
-    """Short messages about this request and what became of them, the newest first."""
-    return [
-        {
-            "tone": TONES.get(line.status, "idle"),
-            "label": line.status_name,
-            "text": line.text,
-            "channel": "短信",
-            "to": line.mobile_masked,
-            "at": line.sent_at or line.created_at,
-        }
-        for line in reversed(notices.for_request(session(), no))
-    ]

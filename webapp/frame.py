@@ -15,10 +15,13 @@ from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 
 from engine.boxes import incident_desk
+from engine.calendar import ZONE
 from engine.diagrams import definitions
 from engine.verbs.permissions import administers
+from handlers.registers import catalog
+from handlers.registers.asking import reader_of
 from webapp import demo, jobpages, parameters
-from webapp.runtime import actor, center, counts, me, person, runtime, settings
+from webapp.runtime import actor, center, counts, me, now, person, runtime, settings
 from webapp.settings import ROOT
 
 DIGEST_CHARS = 10
@@ -39,21 +42,23 @@ class Group:
 
 
 def deployed_services() -> list[Group]:
-    """The centre's menu, without the services that have no deployed diagram."""
+    """The centre's menu: services with a diagram whose first step is this person's post."""
     if "services" not in g:
-        deployed = {found.key for found in definitions.all_current(runtime())}
-        g.services = [_group(entry, deployed) for entry in center().menu]
+        held = {role for role, _ in actor().posts}
+        current = definitions.all_current(runtime())
+        mine = {found.key for found in current if found.first.role in held}
+        g.services = [_group(entry, mine) for entry in center().menu]
     return [group for group in g.services if group.services]
 
 
-def _group(entry: Any, deployed: set[str]) -> Group:
+def _group(entry: Any, mine: set[str]) -> Group:
     texts = center().services
     return Group(
         entry.group,
         [
             Service(key, texts[key].name, texts[key].icon, texts[key].purpose)
             for key in entry.services
-            if key in deployed and key in texts
+            if key in mine and key in texts
         ],
     )
 
@@ -70,10 +75,15 @@ def rail() -> list[dict[str, Any]]:
         desk = _item("审批台", "layout-list", url_for("review.desk"), "/review")
         desk["count"] = counts()["todo"]
         first = {"name": "", "items": [desk, inbox, standins, *_reading()]}
-        return [first, _queries(operator=False), *_keeping()]
+        return [first, *_joined([*_services(), *_queries(operator=False)]), *_keeping()]
     home = _item("工作台", "home", url_for("home.index"), None)
     first = {"name": "", "items": [home, inbox, standins]}
-    groups = [
+    return [first, *_joined([*_services(), *_queries(operator=True)])]
+
+
+def _services() -> list[dict[str, Any]]:
+    """What this person may file, in the groups of the centre's menu."""
+    return [
         {
             "name": group.name,
             "items": [
@@ -83,15 +93,30 @@ def rail() -> list[dict[str, Any]]:
         }
         for group in deployed_services()
     ]
-    return [first, *groups, _queries(operator=True)]
 
 
-def _queries(*, operator: bool) -> dict[str, Any]:
-    """What the books say, read from pages that are no services."""
+def _joined(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Services and registers of one group stand under one heading."""
+    found: dict[str, dict[str, Any]] = {}
+    for group in groups:
+        here = found.setdefault(group["name"], {"name": group["name"], "items": []})
+        here["items"] += group["items"]
+    return list(found.values())
+
+
+def _queries(*, operator: bool) -> list[dict[str, Any]]:
+    """What the books say, read from pages that are no services: two fixed ones and the registers
+    this centre lists."""
     name, endpoint = ("单位基本情况", "units.own") if operator else ("单位信息查询", "units.index")
     unit = _item(name, "building-community", url_for(endpoint), "/unit")
     members = _item("职工信息查询", "users", url_for("members.index"), "/members")
-    return {"name": center().query_group, "items": [unit, members]}
+    found = [{"name": center().query_group, "items": [unit, members]}]
+    for one in catalog.offered(center(), reader_of(actor(), now().astimezone(ZONE).date())):
+        if not one.register.page:
+            url = url_for("registers.page", key=one.key)
+            item = _item(one.name, one.register.icon, url, None)
+            found.append({"name": one.group, "items": [item]})
+    return _joined(found)
 
 
 def _reading() -> list[dict[str, Any]]:

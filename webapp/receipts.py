@@ -18,6 +18,7 @@ from engine import RequestView
 from engine.models import Instance
 from handlers import documents
 from handlers.privacy.masking import masked_text
+from webapp import filing, filingpage, rosterview
 from webapp.format import local
 from webapp.runtime import actor, center, now, runtime, session, settings
 from webapp.security import audience, limiter
@@ -56,7 +57,10 @@ def _sheet(view: RequestView) -> dict[str, Any]:
     receipt = documents.receipt_for(session(), view.no, now())
     code, count = receipt.code, receipt.print_count
     branch = center().branch(view.branch)
+    changes, texts = changes_of(view.data), filing.texts_of(view.key)
     return {
+        "rosters": rosterview.of_view(view),
+        "facts": [] if changes or texts is None else filingpage.unchanged(view.data, [], texts),
         "no": view.no,
         "name": view.name,
         "label": view.label,
@@ -66,7 +70,7 @@ def _sheet(view: RequestView) -> dict[str, Any]:
         "starter_name": view.starter_name,
         "started_day": chinese_day(view.started_at),
         "ended_day": chinese_day(view.ended_at),
-        "changes": changes_of(view.data),
+        "changes": changes,
         "files": len(documents.for_request(session(), view.no)),
         "people": _people(view),
         "code_text": code,

@@ -12,10 +12,19 @@ from typing import Any
 
 from engine import Entry, RequestView
 from engine.requests.parts import NAMES
+from handlers.notices import queries as notices
 from webapp import filing
 from webapp.format import moment
 from webapp.materials import FileView
+from webapp.runtime import session
 
+TONES = {
+    "delivered": "done",
+    "sent": "done",
+    "sending": "doing",
+    "failed": "stop",
+    "limited": "wait",
+}
 ABOUT_THE_REQUEST = frozenset({"copy", "urge", "comment"})  # no step is named in their title
 SILENT = frozenset({"claim", "release", *ABOUT_THE_REQUEST})  # these move nothing on the diagram
 
@@ -205,3 +214,18 @@ def tips(view: RequestView, ahead: list[Step]) -> dict[str, list[str]]:
 def _first_node(view: RequestView) -> str | None:
     deployed = filing.deployed_of(view.key)
     return deployed.first.id if deployed else None
+
+
+def notices_of(no: str) -> list[dict[str, Any]]:
+    """Short messages about this request and what became of them, the newest first."""
+    return [
+        {
+            "tone": TONES.get(line.status, "idle"),
+            "label": line.status_name,
+            "text": line.text,
+            "channel": "短信",
+            "to": line.mobile_masked,
+            "at": line.sent_at or line.created_at,
+        }
+        for line in reversed(notices.for_request(session(), no))
+    ]

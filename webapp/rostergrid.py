@@ -51,6 +51,7 @@ class RowView:
     sentence: str
     cells: list[Cell]
     name: str  # for buttons: 选择 龙德昌
+    cents: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,7 @@ def row_view(
         sentence=sentence(line, columns),
         cells=cells,
         name=name,
+        cents=line.amount_cents,
     )
 
 

@@ -247,7 +247,7 @@ def answers(book: Book, command: dict[str, Any]) -> Iterable[Any]:
     rows = islice(kept(grid, order), order.skip, None)
     while batch := list(islice(rows, ROWS_AT_ONCE)):
         numbers, cells = zip(*batch, strict=True)
-        yield [numbers, cells]
+        yield [numbers, cells, all(cell.__class__ is str for row in cells for cell in row)]
     yield None
 
 

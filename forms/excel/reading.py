@@ -219,9 +219,12 @@ def _rows(
 ) -> Iterator[SheetRow]:
     names = [spec.name for spec in specs]
     by_name = {spec.name: spec for spec in specs}
-    for numbers, rows in batches:
+    for numbers, rows, plain in batches:
         for number, row in zip(numbers, rows, strict=True):
             texts = dict(zip(names, row, strict=True))
+            if plain:
+                yield SheetRow(number + 1, texts)
+                continue
             problems: list[Problem] = []
             for name, cell in texts.items():
                 if cell.__class__ is not str:

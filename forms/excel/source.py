@@ -24,7 +24,8 @@ _START = (
 )
 _CLOSING_SECONDS = 10
 
-Batch = tuple[list[int], list[list[Any]]]  # rows of the sheet from 0, and their cells
+# Rows of the sheet from 0, their cells, and whether all of these are text.
+Batch = tuple[list[int], list[list[Any]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Source:
 
     def _batches(self) -> Iterator[Batch]:
         while (batch := self._answer()) is not None:
-            yield batch[0], batch[1]
+            yield batch[0], batch[1], batch[2]
 
     def _ask(self, command: dict[str, Any]) -> Any:
         self._write(orjson.dumps(command) + b"\n")

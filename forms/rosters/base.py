@@ -7,7 +7,7 @@ row by row).  Values travel as canonical text, as in record forms.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
@@ -123,6 +123,12 @@ class RosterForm(BaseModel):
     def route_facts(cls, desk: Desk, roster_id: int) -> dict[str, Any]:
         """`facts` in the data of the request: what decision tables and conditions may ask."""
         return {}
+
+    @classmethod
+    def whole(cls, desk: Desk, roster_id: int, seqs: Collection[int] | None) -> list[Problem]:
+        """What is wrong with the rows about to be filed taken together (all sound ones, or those
+        named): somebody is missing who has to be in it (QDN-02, SX-11.1)."""
+        return []
 
     @classmethod
     def choose(cls, desk: Desk) -> list[Choice]:

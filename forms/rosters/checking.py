@@ -8,7 +8,6 @@ is in the roster twice.  A wrong cell keeps what was typed, so that a person can
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -95,14 +94,20 @@ def sentence(row: Row | Line, problem: Problem, columns: Sequence[ColumnSpec]) -
     return f"{where}“{spec.label}”：{'' if says_it else f'现在是“{typed}”，'}{problem.text}"
 
 
-@dataclass(slots=True)
 class _Cell:
-    """How the cells of one column are checked.  `memory`: right texts and what they mean."""
+    """How the cells of one column are checked.
 
-    spec: ColumnSpec
-    locked: bool
-    codes: dict[str, str]
-    memory: dict[str, str] = field(default_factory=dict)
+    `memory`: right texts and what they mean, until there are so many that it does not pay.
+    """
+
+    __slots__ = ("check", "codes", "depends", "locked", "memory", "name", "remembers", "spec")
+
+    def __init__(self, spec: ColumnSpec, *, locked: bool) -> None:
+        self.spec, self.name, self.locked = spec, spec.name, locked
+        self.check, self.depends = spec.field.kind.check, bool(spec.field.kind.depends)
+        self.codes = _codes(spec)
+        self.memory: dict[str, str] = {}
+        self.remembers = not self.depends
 
     def value(self, text: str, context: Context) -> str | Problem:
         """Canonical text of something that is not blank."""
@@ -112,13 +117,18 @@ class _Cell:
             if code is None:
                 return self._unknown()
             text = code
-        elif lost := cells.lost_digits(text, self.spec.field):
-            return lost
         elif len(text) > kind.maxlength + TYPED_SLACK:
             most, now = kind.maxlength, len(text)
             return Problem("text.too_long", f"最多 {most} 个字，现有 {now} 个字，请缩短。")
-        found = kind.check(text, context)
+        elif lost := cells.lost_digits(text, self.spec.field):
+            return lost
+        found = self.check(text, context)
         return found if isinstance(found, Problem) else kind.to_text(found)
+
+    def remember(self, text: str, value: str) -> None:
+        self.memory[text] = value
+        if len(self.memory) > MEMORY_MAX:  # everybody has another one
+            self.memory, self.remembers = {}, False
 
     def _unknown(self) -> Problem:
         words = [word for _, word in self.spec.field.options]
@@ -139,11 +149,13 @@ class CellCheck:
         given: Mapping[Key, Mapping[str, str]] | None = None,
     ) -> None:
         self._form, self._today, self._given = form, today, given
-        columns = [spec for spec in form.columns(texts) if not spec.column.computed]
-        made = [_Cell(spec, _locked(spec, texts), _codes(spec)) for spec in columns]
+        columns = form.columns(texts)
+        self._computed = [spec.name for spec in columns if spec.column.computed]
+        made = [
+            _Cell(spec, locked=_locked(spec, texts)) for spec in columns if not spec.column.computed
+        ]
         # a column that follows from another is checked behind it
-        self._cells = sorted(made, key=lambda one: bool(one.spec.field.kind.depends))
-        self._computed = [spec.name for spec in form.columns(texts) if spec.column.computed]
+        self._cells = sorted(made, key=lambda cell: cell.depends)
 
     def run(self, rows: Iterable[Row]) -> None:
         for row in rows:
@@ -154,21 +166,17 @@ class CellCheck:
     def _row(self, row: Row) -> None:
         texts, values = row.texts, row.values
         unread = {one.field for one in row.problems} if row.problems else ()
-        context: Context | None = None
+        context = Context(self._today, texts)
         for cell in self._cells:
-            name = cell.spec.name
+            name = cell.name
             text = texts.get(name, "")
             known = cell.memory.get(text)
             if known is not None:
                 values[name] = known
-                continue
-            if unread and name in unread:
-                continue
-            if context is None:
-                context = Context(self._today, texts)
-            if cell.spec.field.kind.depends:
-                context = Context(self._today, texts | values)
-            self._cell(row, cell, text, context)
+            elif name not in unread:
+                if cell.depends:
+                    context = Context(self._today, texts | values)
+                self._cell(row, cell, text, context)
         if self._given is not None:
             self._compare(row, self._given)
 
@@ -176,22 +184,18 @@ class CellCheck:
         spec = cell.spec
         plain = cells.tidy(text, spec.field)
         if not plain or (plain != text and is_blank(plain)):
-            row.values[spec.name] = ""
+            row.values[cell.name] = ""
             if spec.field.required and not (cell.locked and self._given is not None):
                 row.problems.append(_missing(spec))
-            else:
-                cell.memory[text] = ""
             return
         found = cell.value(plain, context)
         if isinstance(found, Problem):
-            row.values.pop(spec.name, None)
-            row.problems.append(Problem(found.code, found.text, spec.name))
+            row.values.pop(cell.name, None)
+            row.problems.append(Problem(found.code, found.text, cell.name))
             return
-        row.values[spec.name] = found
-        if not spec.field.kind.depends:
-            if len(cell.memory) >= MEMORY_MAX:
-                cell.memory.clear()
-            cell.memory[text] = found
+        row.values[cell.name] = found
+        if cell.remembers:
+            cell.remember(text, found)
 
     def _compare(self, row: Row, given: Mapping[Key, Mapping[str, str]]) -> None:
         """Locked cells: left empty they are filled in, changed they are refused."""

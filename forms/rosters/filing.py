@@ -85,12 +85,15 @@ def submit(
         form, desk = form_of(roster), desk_of(rt, actor, roster)
         _in_the_way(form, desk, roster, filed)
         bad = _recheck(desk, form, roster, seqs)
+        lacking = [] if bad else form.whole(desk, roster.id, seqs)
         sums = measured(rt.session, roster, seqs)
         facts = form.route_facts(desk, roster.id)
     if bad is not None:
         raise Refused(bad)
     if not sums.rows:
         raise Refused(_NOTHING)
+    if lacking:
+        raise Refused(*lacking)
 
     def before(session: Any, case: Case) -> None:
         here = store.locked(session, roster_id)
@@ -126,6 +129,7 @@ def resubmit(
         form, desk = form_of(roster), desk_of(rt, actor, roster)
         _in_the_way(form, desk, roster, filed)
         bad = _recheck(desk, form, roster, None)
+        lacking = [] if bad else form.whole(desk, roster.id, None)
         whole, seen = store.sums(rt.session, roster.id), roster.updated_at
         sums = measured(rt.session, roster, None)
         facts = form.route_facts(desk, roster.id)
@@ -136,6 +140,8 @@ def resubmit(
         raise Refused(Problem("rosters.faulty_left", text))
     if not sums.rows:
         raise Refused(_NOTHING)
+    if lacking:
+        raise Refused(*lacking)
 
     def last(session: Any, case: Case) -> None:
         here = store.locked(session, roster_id)

@@ -161,7 +161,7 @@ def _move_out(call: Call, receipt: BankReceipt, action: str) -> None:
 
 @operation("banking/sign")
 def sign(call: Call) -> dict[str, Any]:
-    """签约 (CX-U24a): the unit's former agreement ends the day before the new one begins."""
+    """签约 (CX-U24a): the former agreement ends when the new one begins."""
     values = call.data["values"]
     unit = units.locked_unit(call.session, values["unit_account_no"])
     if unit is None or f"branch:{unit.branch_code}" != call.instance.scope:

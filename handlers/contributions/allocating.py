@@ -50,7 +50,6 @@ from handlers.ledger import posting
 from handlers.ledger.drafts import Draft, Line
 from handlers.ledger.models import LedgerAccount
 from handlers.members.models import IndividualAccount, Person
-from handlers.months import month_after
 from handlers.units import queries as units
 from handlers.units import states
 from handlers.units.models import Unit
@@ -279,10 +278,10 @@ def paid_through(session: Session, unit: Unit) -> str:
     unpaid = session.scalar(
         select(func.min(Remittance.month)).where(*mine, Remittance.state.in_(_UNPAID))
     )
-    last = session.scalar(
-        select(func.max(Remittance.month)).where(*mine, Remittance.state == POSTED)
-    )
-    return min(last or "", month_after(unpaid, -1)) if unpaid else last or ""
+    posted = select(func.max(Remittance.month)).where(*mine, Remittance.state == POSTED)
+    if unpaid:
+        posted = posted.where(Remittance.month < unpaid)
+    return session.scalar(posted) or ""
 
 
 @jobs.handler(JOB)

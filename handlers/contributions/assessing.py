@@ -53,6 +53,7 @@ BARRING = {
 NAMED_MAX = 3  # requests named in one sentence
 
 _LINE = cast(Table, RemittanceLine.__table__)
+_INTO = insert(_LINE).inline()
 _NO_UNIT = Problem("units.not_found", "没有找到该单位，请核对单位账号。")
 
 
@@ -254,7 +255,8 @@ def _fix(rt: Runtime, actor: Actor, asked: Asked, month: MonthSummary) -> Remitt
         account.unit_monthly_amount_cents,
         account.individual_monthly_amount_cents,
     ).where(summary.is_due(unit.unit_account_no, month.month))
-    stored = rt.session.execute(insert(_LINE).from_select(list(_LINE.c), people))
+    counted = {"preserve_rowcount": True}
+    stored = rt.session.execute(_INTO.from_select(list(_LINE.c), people), execution_options=counted)
     assert cast(Any, stored).rowcount == made.headcount, "a line for everybody counted"
     return made
 

@@ -45,20 +45,16 @@ _ACCOUNT = cast(Table, IndividualAccount.__table__)
 
 
 def offer(text: str) -> Rates | None:
-    """(8, 8) for "8", (8, 6) for "8/6"; None for "".  The text is the centre's own."""
-    if not text:
-        return None
-    found = [parse_rate(part) for part in text.split("/")]
+    """(8, 8) for "8", (8, 6) for "8/6"; None for "" and for what is no such text."""
+    found = [parse_rate(part) for part in text.split("/")] if text else []
     rates = [rate for rate in found if isinstance(rate, Decimal)]
-    assert len(rates) == len(found), text
-    assert len(rates) in (1, 2), text
-    return rates[0], rates[-1]
+    return (rates[0], rates[-1]) if rates and len(rates) == len(found) <= 2 else None
 
 
 def offers(text: str) -> tuple[tuple[str, str], ...]:
     """What may be chosen of "5, 8, 12/10": (value, words)."""
-    values = [part.strip() for part in text.split(",") if part.strip()]
-    return tuple((value, both_text(cast(Rates, offer(value)))) for value in values)
+    values = [part.strip() for part in text.split(",")]
+    return tuple((value, both_text(rates)) for value in values if (rates := offer(value)))
 
 
 def both_text(rates: Rates) -> str:

@@ -7,19 +7,17 @@ change says who undid it; nothing is deleted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from engine.database import number_in
 from engine.errors import Problem
-from handlers.contributions import annual, changes, finding, moving, reads
-from handlers.contributions.changes import CHANGE_TABLE, Outcomes
+from handlers.contributions import annual, finding, moving, reads
 from handlers.contributions.finding import Held
 from handlers.contributions.models import (
     BASE,
@@ -36,16 +34,9 @@ from handlers.contributions.models import (
     Remittance,
     UnitRateChange,
 )
-from handlers.contributions.moving import Moved
-from handlers.ledger import accounts, posting, reversing
 from handlers.ledger.models import Entry, LedgerAccount, Voucher
-from handlers.members.codes import UNDONE
 from handlers.months import month_of
 from handlers.parameters import cycle, queries
-from handlers.rosters.applying import Application, applier
-from handlers.rosters.store import Line
-from handlers.units import states as unit_states
-from handlers.units.models import Unit
 
 CHANGE_NO, REASON = "change_no", "reason"  # columns
 UNDOABLE = (OPEN, SEAL, UNSEAL, BASE, TRANSFER, MERGE)
@@ -103,7 +94,7 @@ class Facts:
 
     def refusal(self, undone: Undone) -> Problem | None:
         """Why it cannot be undone, later changes apart.  Pure."""
-        change, held = undone.change, undone.held
+        change = undone.change
         if change.undone_at is not None:
             return Problem("undo.undone", "这笔变更已经撤销，不能重复撤销。", CHANGE_NO)
         if change.kind not in UNDOABLE or change.reason == annual.REASON:
@@ -129,15 +120,14 @@ class Facts:
             change.from_unit_account_no,
             change.to_unit_account_no,
         }
-        if any(self.assessed.get(unit, change.changed_at) > change.changed_at for unit in units):
+        if _since(self.assessed, units, change.changed_at):
             text = "生效后已办理汇缴核定，请先取消核定，再撤销这笔变更。"
             return Problem("undo.assessed", text, CHANGE_NO)
         for one in (undone.held, undone.other):
             if one is not None and one.id in self.owed:
                 return reads.owed(self.owed[one.id], "撤销")
-        if change.kind not in (OPEN, SEAL) and any(
-            self.repriced.get(unit, change.changed_at) > change.changed_at for unit in units
-        ):
+        priced = change.kind not in (OPEN, SEAL)
+        if priced and _since(self.repriced, units, change.changed_at):
             text = "生效后单位已调整缴存比例，不能撤销，请重新办理变更。"
             return Problem("undo.repriced", text, CHANGE_NO)
         return None
@@ -157,10 +147,14 @@ class Facts:
         key, at = posted
         ours = key.startswith(f"{change.operation_key}:")
         carried = change.amount_cents + change.interest_cents
-        if ours if carried else at <= change.changed_at:
+        if ours if carried else at < change.changed_at:
             return None
         text = "转移（合并）后账户又有资金入账，不能撤销，请到中心柜台核对。"
         return Problem("undo.posted", text, CHANGE_NO)
+
+
+def _since(newest: Mapping[str, datetime], units: Collection[str], moment: datetime) -> bool:
+    return any(unit in newest and newest[unit] >= moment for unit in units)
 
 
 # ── reading ────────────────────────────────────────────────────────────────────────────────────
@@ -229,8 +223,9 @@ def facts(session: Session, found: Sequence[Undone], today: date) -> Facts:
     }
     later: dict[int, set[int]] = {}
     table = MemberChange
+    columns: tuple[Any, ...] = (table.individual_account_id, table.other_account_id)
     for some in reads.parts(ids):
-        for column in (table.individual_account_id, table.other_account_id):
+        for column in columns:
             query = select(column, table.id).where(
                 column.in_(some), table.undone_at.is_(None), table.kind != RATE
             )

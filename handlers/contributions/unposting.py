@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, case, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from engine.calendar import ZONE
@@ -226,7 +226,7 @@ def _give_back(session: Session, payment: Payment, cents: int) -> None:
             BankReceipt.state.in_((MATCHED, SUSPENDED)),
             BankReceipt.open_cents < BankReceipt.amount_cents,
         )
-        .order_by((BankReceipt.payment_id == payment.id).desc(), BankReceipt.id.desc())
+        .order_by(case((BankReceipt.payment_id == payment.id, 0), else_=1), BankReceipt.id.desc())
         .with_for_update()
     )
     for receipt in used:

@@ -15,7 +15,7 @@ from engine.calendar import ZONE
 from engine.database import transaction
 from handlers import calendars
 from handlers.centers import Center
-from handlers.demo import qiandongnan, xizang
+from handlers.demo import chuxiong, dazhou, qiandongnan, shaanxi, xizang
 from handlers.demo.people import ECONOMIC_TYPE, Facts, Inventor, Somebody, UnitFacts
 from handlers.parameters import operations as parameters
 from handlers.people import operations
@@ -23,7 +23,13 @@ from handlers.people.models import Operator, Post, Staff
 from handlers.units.models import Unit
 
 PASSWORD = "Hall@2026"  # published on the sign-in page of the demonstration
-FACTS = {"qiandongnan": qiandongnan.FACTS, "xizang": xizang.FACTS}
+FACTS = {
+    "dazhou": dazhou.FACTS,
+    "xizang": xizang.FACTS,
+    "shaanxi": shaanxi.FACTS,
+    "chuxiong": chuxiong.FACTS,
+    "qiandongnan": qiandongnan.FACTS,
+}
 BANKS = (
     ("105", "中国建设银行"),
     ("102", "中国工商银行"),
@@ -82,7 +88,7 @@ def _tour(facts: Facts) -> Iterator[Login]:
     yield Login("unit", other, PASSWORD, f"{people[2][1].name} · {third.name} · 单位经办人")
     towns = {code: area[3] for code, area in facts.areas.items()} | {"*": "全中心"}
     for number, person in enumerate(facts.staff, start=1):
-        if number <= 6 or number >= len(facts.staff) - 1:
+        if number <= 6 or number >= len(facts.staff) - 2:  # finance and the heads
             roles = "、".join(dict.fromkeys(role for role, _ in person.posts))
             who = f"{person.name} · {roles} · {towns[person.branch_code]}"
             yield Login("staff", f"{facts.login_prefix}{number:03d}", PASSWORD, who)

@@ -101,5 +101,6 @@ FACTS = Facts(
         StaffFacts("龙主管", "*", (("业务主管", "*"), ("流程管理员", "*"))),
         # Repairs that touch money need a second admin.
         StaffFacts("韦管理", "*", (("流程管理员", "*"),)),
+        StaffFacts("欧财务", "QDN01", tuple(("财务岗", f"QDN{n:02d}") for n in range(1, 9))),
     ),
 )

@@ -6,6 +6,7 @@ members, units and loans are opened by the service that opens the person's or un
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from typing import cast
 
@@ -31,6 +32,17 @@ def find(session: Session, kind: str, owner: str) -> LedgerAccount | None:
     return session.scalar(
         select(LedgerAccount).where(LedgerAccount.kind == kind, LedgerAccount.owner == owner)
     )
+
+
+def balances(session: Session, ids: Collection[int]) -> dict[int, int]:
+    """What these accounts (ids) hold, in 分."""
+    found: dict[int, int] = {}
+    ordered = list(ids)
+    for start in range(0, len(ordered), posting.IN_MAX):
+        some = LedgerAccount.id.in_(ordered[start : start + posting.IN_MAX])
+        rows = session.execute(select(LedgerAccount.id, LedgerAccount.balance_cents).where(some))
+        found |= {account_id: cents for account_id, cents in rows}
+    return found
 
 
 def open_account(

@@ -204,22 +204,23 @@ _SIGNED = case((_BOOKED.reversal_of.is_(None), _BOOKED.credit_cents), else_=-_BO
 _SIGNED_INTEREST = case(
     (_BOOKED.reversal_of.is_(None), _BOOKED.interest_cents), else_=-_BOOKED.interest_cents
 )
-# What takes money out of the unit's accounts.  Between two members (转移、合并) it leaves one and
-# enters another: out and in are the same then.
-_OUT = ("partial_withdrawal", "closing_withdrawal", "transfer_out", "suspense_clearing")
-_BETWEEN = ("internal_transfer", "account_merge")
-_OF_UNITS = (
+# The journal is of the members' money.  What waits in suspense or advance is not theirs yet, and
+# would count twice when it is; it has registers of its own (suspense, payments).
+_OUT = ("partial_withdrawal", "closing_withdrawal", "transfer_out")
+_BETWEEN = ("internal_transfer", "account_merge")  # it leaves one member and enters another
+_OF_MEMBERS = (
     *("remittance", "back_payment", "internal_transfer", "transfer_out", "transfer_in"),
     *("interest", "partial_withdrawal", "closing_withdrawal", "account_merge"),
-    *("suspense_deposit", "suspense_clearing", "advance_deposit", "interest_adjustment"),
-    "opening_balance",
+    *("interest_adjustment", "opening_balance"),
 )
 _PRINCIPAL = _SIGNED - _SIGNED_INTEREST
+_INCOME = case((_BOOKED.business.in_(_OUT), 0), else_=_PRINCIPAL)
+_EXPENSE = case((_BOOKED.business.in_((*_OUT, *_BETWEEN)), _PRINCIPAL), else_=0)
 _RUNNING, _CORRECTED, _CORRECTION = "正常", "已冲账", "冲账"
 
 
 def _vouchers() -> Select[Any]:
-    return select().select_from(_BOOKED).where(_BOOKED.business.in_(_OF_UNITS))
+    return select().select_from(_BOOKED).where(_BOOKED.business.in_(_OF_MEMBERS))
 
 
 _BRANCH_NAME = (
@@ -250,20 +251,16 @@ UNIT_JOURNAL = Register(
             phone="off",
         ),
         Column(name="headcount", label="人数", of=_BOOKED.headcount, kind="count"),
-        _money(
-            "income",
-            "收入",
-            case((_BOOKED.business.in_(_OUT), 0), else_=_PRINCIPAL),
-            total=True,
-        ),
-        _money(
-            "expense",
-            "支出",
-            case((_BOOKED.business.in_((*_OUT, *_BETWEEN)), _PRINCIPAL), else_=0),
-            total=True,
-        ),
+        _money("income", "收入", _INCOME, total=True),
+        _money("expense", "支出", _EXPENSE, total=True),
         _money("interest", "利息", _SIGNED_INTEREST, total=True, phone="off"),
-        _money("amount", "本息合计", _SIGNED, total=True, phone="key"),
+        _money(
+            "amount",
+            "本息合计",
+            _INCOME - _EXPENSE + _SIGNED_INTEREST,
+            total=True,
+            phone="key",
+        ),
         Column(name="branch", label="经办单位", of=_BRANCH_NAME, phone="off"),
         Column(
             name="state",
@@ -285,7 +282,7 @@ UNIT_JOURNAL = Register(
             label="业务类型",
             kind="choice",
             of=_BOOKED.business,
-            options={key: BUSINESSES[key].name for key in _OF_UNITS},
+            options={key: BUSINESSES[key].name for key in _OF_MEMBERS},
         ),
         Filter(name="day", label="确认日期", kind="days", of=_BOOKED.posted_on, default="year"),
         Filter(name="month", label="汇缴年月", kind="months", of=_BOOKED.contribution_month),

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import count
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy import Engine, create_engine, select
 from sqlalchemy.orm import Session, sessionmaker
 
 import engine
-from engine import Runtime
+from engine import Runtime, events
 from engine.calendar import Weekdays
 from engine.database import configure, transaction
 from engine.models import Incident, OutboxItem
 from engine.owed import outbox
 from handlers.banking import debiting
-from handlers.banking.gateways import BankGateway
+from handlers.banking.gateways import Answer, BankGateway, Debited, Order
 from handlers.banking.gateways.http import HttpGateway
 from handlers.banking.models import REALTIME, BankReceipt, DebitAgreement, DebitOrder, Payment
 from handlers.banking.settings import BankSettings
 from handlers.banking.simulator.server import Bank, serving
+from handlers.ledger import verifying
 from tests.builders import diagrams, units
 from tests.builders.diagrams import FIRST, OPERATOR, flows
 from tests.builders.units import ACCOUNT
@@ -35,6 +38,7 @@ from tests.servers import compiled_once
 
 GOOD = "5200161234560000"  # an account every debit of which succeeds
 CENTS = 123_456
+DONE = Debited("2026071500000001", date(2026, 7, 15), CENTS)
 _numbers = count(1)
 
 
@@ -181,7 +185,12 @@ class Till:
 def till(url: str, clock: Clock, folder: Path) -> Iterator[Till]:
     """The hall with its unit, the bank, and the diagram that waits; the gateway is configured."""
     made = compiled_once(configure(create_engine(url)))
-    with serving(folder / "bank.sqlite3", clock=clock) as bank, Session(made) as session:
+    nobody_listens = patch.object(events, "_listeners", defaultdict(list))  # notices need a centre
+    with (
+        nobody_listens,
+        serving(folder / "bank.sqlite3", clock=clock) as bank,
+        Session(made) as session,
+    ):
         units.unit(session)
         hall = Hall(
             Runtime(session, clock, Weekdays(), "QDN", NoCentre(), Town()), clock, made,
@@ -205,3 +214,41 @@ def reopened(one: Till, engine: Engine) -> Till:
     """The same till over connections of its own, in a copy of the process."""
     with_own = replace(one.hall.rt, session=Session(engine))
     return replace(one, hall=replace(one.hall, rt=with_own, database=engine))
+
+
+def booked(desk: Till, no: str, payment_id: int) -> None:
+    """Exactly one debit, one receipt in the unit's suspense, and one word to the request."""
+    (receipt,) = desk.receipts()
+    assert desk.debits() == [desk.all(DebitOrder)[-1].order_no]
+    assert (receipt.amount_cents, receipt.open_cents) == (CENTS, CENTS)
+    assert (receipt.state, receipt.method, receipt.payment_id, receipt.unit_account_no) == (
+        *("suspended", "realtime", payment_id, ACCOUNT),
+    )
+    assert desk.told(no) == {
+        "ok": True,
+        "text": "",
+        "serial": receipt.bank_serial,
+        "order": desk.debits()[0],
+    }
+    assert desk.hall.verbs(no) == ["start", "event"]
+    with desk.sessions() as session:
+        assert verifying.verify(session).faults == ()
+
+
+class Scripted:
+    """A bank that answers what a test says, in turn, and remembers what it was asked."""
+
+    def __init__(self, *answers: Answer | Callable[[], Answer]) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+
+    def debit(self, order: Order) -> Answer:
+        return self._next("debit")
+
+    def query(self, order_no: str) -> Answer:
+        return self._next("query")
+
+    def _next(self, what: str) -> Answer:
+        self.asked.append(what)
+        answer = self.answers.pop(0)
+        return answer() if callable(answer) else answer

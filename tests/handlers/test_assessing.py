@@ -16,7 +16,7 @@ from handlers.rosters.store import Line
 from handlers.units import queries as units
 from tests.builders import members
 from tests.builders.books import CLERK, UNIT
-from tests.builders.dues import Dues, enter, owing
+from tests.builders.dues import Dues, owing
 from tests.builders.members import OTHER_UNIT
 from tests.conftest import Clock
 
@@ -24,8 +24,14 @@ MONTHLY = 128_000
 
 
 @pytest.fixture
-def dues(database_url: str, clock: Clock) -> Iterator[Dues]:
-    with owing(database_url, clock) as made:
+def changed() -> dict[str, str]:
+    """What this centre's parameters say otherwise."""
+    return {}
+
+
+@pytest.fixture
+def dues(database_url: str, clock: Clock, changed: dict[str, str]) -> Iterator[Dues]:
+    with owing(database_url, clock, **changed) as made:
         yield made
 
 
@@ -118,8 +124,8 @@ def test_months_are_consecutive_and_later_than_what_is_paid(dues: Dues) -> None:
     assert [one.month for one in dues.assess("2026-07")] == ["2026-07"]
 
 
+@pytest.mark.parametrize("changed", [{"remit_months_max": "1"}])
 def test_where_the_centre_allows_one_month_two_are_refused(dues: Dues) -> None:
-    enter(dues.session, remit_months_max="1")
     dues.people(1)
     assert refusal(dues, "2026-04") == "assessing.gap"
     assert len(dues.assess("2026-03")) == 1
@@ -151,9 +157,9 @@ def test_a_unit_without_members_or_in_deferral_is_refused(dues: Dues) -> None:
     assert refusal(dues, "2026-03") == "units.deferred"
 
 
+@pytest.mark.parametrize("changed", [{"fund_year_gate": "annual_assessment"}])
 def test_july_waits_for_the_annual_assessment(dues: Dues) -> None:
     """SX-12.1"""
-    enter(dues.session, fund_year_gate="annual_assessment")
     dues.people(1)
     dues.assess("2026-06")
     assert refusal(dues, "2026-07") == "assessing.fund_year"
@@ -178,9 +184,9 @@ def test_july_waits_for_the_annual_assessment(dues: Dues) -> None:
     assert len(dues.assess("2026-07")) == 1
 
 
+@pytest.mark.parametrize("changed", [{"remit_gate": "unfinished"}])
 def test_rosters_not_submitted_are_named_before_a_month_is_assessed(dues: Dues) -> None:
     """QDN-03.1"""
-    enter(dues.session, remit_gate="unfinished")
     dues.people(1)
     with transaction(dues.session) as session:
         roster = store.open_roster(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine
 
-from engine import events
 from engine.database import configure
 from engine.owed import outbox
 from handlers.banking.models import DebitOrder
@@ -26,10 +25,7 @@ MOMENTS_MIN = 15  # lease, claim, receipt with voucher, message, done: fewer is 
 
 
 @pytest.fixture
-def desk(
-    database_url: str, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Till]:
-    monkeypatch.setattr(events, "_listeners", defaultdict(list))  # notices have no centre here
+def desk(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Till]:
     with till(database_url, clock, tmp_path) as made:
         made.agree()
         yield made
@@ -95,6 +91,7 @@ def whole(desk: Till, orders: int) -> None:
     assert {one.state for one in receipts} == {"suspended"}
     assert len({one.voucher_id for one in receipts}) == orders
     assert desk.incidents() == []
+    assert all(item.done_at is not None for item in desk.items())
     with desk.sessions() as session:
         assert verifying.verify(session).faults == ()
 

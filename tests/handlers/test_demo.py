@@ -21,7 +21,7 @@ from handlers.units.models import Unit
 from tests.builders import people
 
 ROOT = Path(__file__).resolve().parents[2]
-CODES = ("qiandongnan", "xizang")
+CODES = ("dazhou", "xizang", "shaanxi", "chuxiong", "qiandongnan")
 
 
 @pytest.fixture(params=CODES)
@@ -44,12 +44,21 @@ def count(session: Session, kind: Any) -> int:
     return session.scalar(select(func.count()).select_from(kind)) or 0
 
 
-def test_a_centre_has_eight_branches_forty_units_and_thirteen_staff(
+SIZES = {
+    "dazhou": [4, 16, 17, 12],
+    "xizang": [8, 40, 41, 14],
+    "shaanxi": [3, 16, 17, 12],
+    "chuxiong": [5, 16, 17, 12],
+    "qiandongnan": [8, 40, 41, 14],
+}
+
+
+def test_a_centre_has_its_branches_units_with_operators_and_staff(
     load: Any, center: Center
 ) -> None:
     session = load(center)
     sizes = [count(session, kind) for kind in (Branch, Unit, Operator, Staff)]
-    assert sizes == [8, 40, 41, 13]
+    assert sizes == SIZES[center.code]
 
 
 def test_loading_is_quick_and_the_second_time_changes_nothing(load: Any, center: Center) -> None:
@@ -62,7 +71,7 @@ def test_loading_is_quick_and_the_second_time_changes_nothing(load: Any, center:
     start = time.perf_counter()
     load(center)
     assert time.perf_counter() - start < 1
-    assert count(session, Unit) == 40
+    assert count(session, Unit) == SIZES[center.code][1]
     assert session.scalars(select(Unit)).first().unit_address == "已改"  # type: ignore[union-attr]
     assert list(session.scalars(select(Operator.password_hash).order_by(Operator.id))) == hashes
 
@@ -72,7 +81,7 @@ def test_a_database_belongs_to_one_centre(load: Any) -> None:
     with pytest.raises(CenterError, match="这个数据库是 qiandongnan 的，不能用来打开 xizang"):
         load(centers.load(ROOT, "xizang"))
     assert (count(session, Branch), count(session, Unit)) == (8, 40)
-    assert len(demo.logins(session)) == 11
+    assert len(demo.logins(session)) == 12
 
 
 def test_every_number_is_valid_and_nobody_shares_one(load: Any, center: Center, clock: Any) -> None:
@@ -99,7 +108,7 @@ def test_units_make_sense(load: Any, center: Center, clock: Any) -> None:
     branch_codes = {branch.code for branch in center.branches}
     units = session.scalars(select(Unit)).all()
     assert {unit.branch_code for unit in units} == branch_codes
-    assert len({unit.unit_name for unit in units}) == 40
+    assert len({unit.unit_name for unit in units}) == SIZES[center.code][1]
     for unit in units:
         assert unit.unit_industry in codes.INDUSTRIES
         assert unit.unit_economic_type in codes.ECONOMIC_TYPES
@@ -132,6 +141,21 @@ def test_every_branch_has_a_first_and_another_second_reviewer(load: Any, center:
         assert second - first
 
 
+def test_every_branch_has_somebody_for_the_money_who_reviews_nothing(
+    load: Any, center: Center
+) -> None:
+    session = load(center)
+    for branch in center.branches:
+        finance = set(queries.holders(session, "财务岗", f"branch:{branch.code}"))
+        reviewers = {
+            who
+            for role in ("归集审核岗", "归集复核岗")
+            for who in queries.holders(session, role, f"branch:{branch.code}")
+        }
+        assert finance
+        assert not finance & reviewers
+
+
 def test_kaili_has_two_of_each_and_one_person_with_both_posts(load: Any) -> None:
     session = load(centers.load(ROOT, "qiandongnan"))
     first = set(queries.holders(session, "归集审核岗", "branch:QDN01"))
@@ -151,7 +175,7 @@ def test_posts_name_real_branches(load: Any, center: Center) -> None:
 def test_every_listed_login_opens_its_door(load: Any, center: Center, clock: Any) -> None:
     session = load(center)
     listed = demo.logins(session, center)
-    assert Counter(login.door for login in listed) == {"unit": 3, "staff": 8}
+    assert Counter(login.door for login in listed) == {"unit": 3, "staff": 9}
     for door, login, password, who in listed:
         user_id = sign_in.check(session, door, login, password, now=clock())
         assert isinstance(user_id, str), who

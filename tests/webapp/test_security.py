@@ -112,6 +112,17 @@ PLACES: dict[str, list[Place]] = {
     "incidents.edit": [Place("/incidents/1/edit", NO_ADMINS, "POST")],
     "incidents.skip": [Place("/incidents/1/skip", NO_ADMINS, "POST")],
     "incidents.settle": [Place("/incidents/1/repairs/1/confirm", NO_ADMINS, "POST")],
+    # a centre that lists a register: test_registers_page.py
+    "registers.page": [Place("/registers/unknown", (IN, 404, 404, 404, 404))],
+    "registers.search": [Place("/registers/unknown", (IN, 404, 404, 404, 404), "POST")],
+    "registers.apply": [Place("/registers/unknown/requests", (IN, 404, 404, 404, 404), "POST")],
+    "registers.workbook": [Place("/registers/unknown.xlsx", (IN, 404, 404, 404, 404))],
+    "registers.paper": [Place("/registers/unknown.pdf", (IN, 404, 404, 404, 404))],
+    "registers.sheet": [Place("/registers/unknown/print", (IN, 404, 404, 404, 404))],
+    "registers.files": [Place("/registers/files", SIGNED)],
+    "registers.file": [Place("/registers/files/1", (IN, 404, 404, 404, 404))],
+    "registers.slip": [Place("/remittances/1/slip", (IN, 404, 404, 404, 404))],
+    "registers.slip_pdf": [Place("/remittances/1/slip.pdf", (IN, 404, 404, 404, 404))],
     "members.index": [Place("/members", SIGNED)],
     "members.search": [Place("/members", (IN, MOVED, MOVED, MOVED, MOVED), "POST")],
     "members.page": [

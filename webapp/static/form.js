@@ -11,11 +11,15 @@
   const controls = $$('[data-old]', form);
   const csrf = $('meta[name=csrf-token]')?.content || '';
   const say = (text) => { $('[data-live]').textContent = text; };
-  const DEBOUNCE_MS = 1200;
+  // An application (汇缴核定) changes no record: instead of a list of changes it shows what it leads to, live.
+  const plain = form.hasAttribute('data-plain');
+  const DEBOUNCE_MS = plain ? 150 : 1200;
   let leaving = false;
   let dirty = false;
   let timer = 0;
   let known = {};                      // field → {old_text, new_text} as the server words them
+  let conditions = [];                 // what the filled-in values are besides changes (a lower rate)
+  let round = 0;
 
   // ── money in words ────────────────────────────────────────────────────────────────────────
   const DIGITS = '零壹贰叁肆伍陆柒捌玖';
@@ -58,9 +62,9 @@
   const mark = (control) => {
     const field = box(control);
     const changed = isChanged(control);
-    field.classList.toggle('is-changed', changed);
+    field.classList.toggle('is-changed', changed && !plain);
     const was = $('[data-was]', field);
-    if (was) was.hidden = !changed;
+    if (was) was.hidden = !changed || plain;
     const echo = $('[data-capital]', field);
     if (echo) echo.textContent = capital(control.value);
   };
@@ -93,6 +97,7 @@
 
   const draw = () => {
     const changed = controls.filter(isChanged);
+    if (plain) { needSlots([...changed.map((control) => control.name), ...conditions]); count(changed.length); return; }
     const body = $('[data-changes]');
     const focused = body.contains(document.activeElement) ? document.activeElement.value : null;
     // Only rows that read differently are replaced: a click on a cross must not be lost to a redraw.
@@ -112,11 +117,12 @@
   const count = (changes = controls.filter(isChanged).length) => {
     const bad = controls.filter(isBad).length;
     const missing = $$('[data-slot]').filter((slot) => slot.dataset.needed && !$('[data-file]', slot)).length;
-    $('[data-count]').textContent = `${changes} 项变更`;
-    $('[data-bad]').textContent = bad ? `，${bad} 处需修改` : '';
-    $('[data-missing]').textContent = !bad && changes && missing ? `，还缺 ${missing} 项材料` : '';
+    $('[data-count]').textContent = plain ? '' : `${changes} 项变更`;
+    $('[data-bad]').textContent = bad ? `${plain ? '' : '，'}${bad} 处需修改` : '';
+    $('[data-missing]').textContent = !bad && (plain || changes) && missing ? `${plain ? '' : '，'}还缺 ${missing} 项材料` : '';
     settle();
-    const here = !changes || bad ? 0 : (missing ? 1 : 2);
+    const stuck = bad || (plain ? !$('[data-objections]').hidden : !changes);
+    const here = stuck ? 0 : (missing ? 1 : 2);
     $$('.h-steps li', document).forEach((step, index) => {
       step.classList.toggle('is-done', index < here);
       step.classList.toggle('is-now', index === here);
@@ -164,6 +170,7 @@
     clearTimeout(timer);
     if (!dirty || leaving) return;
     dirty = false;
+    const mine = ++round;
     try {
       const answer = await fetch(form.dataset.draft, {
         method: 'POST',
@@ -173,7 +180,8 @@
       if (!answer.ok || !answer.headers.get('Content-Type')?.includes('json') || answer.redirected) {
         throw new Error(answer.status === 401 || answer.redirected ? 'expired' : 'failed');
       }
-      learn(await answer.json());
+      const told = await answer.json();
+      if (mine === round) learn(told);                   // an older answer says what was true before
     } catch (error) {
       dirty = true;
       saved(error.message === 'expired' ? '登录已过期，提交时会请您重新登录，已填内容不会丢'
@@ -190,7 +198,18 @@
       if (text && isChanged(control) && !busy) fault(control, text);
       if (!text && isBad(control)) fault(control, '');
     }
+    if (plain) consequences(answer);
     draw();
+  };
+
+  // Panels are our own rendered, escaped fragment; replaced only when they read differently.
+  const consequences = ({ panels, said, when }) => {
+    conditions = when;
+    const place = $('[data-panels]');
+    if (place.dataset.shown !== panels) { place.innerHTML = panels; place.dataset.shown = panels; }
+    const against = $('[data-objections]');
+    against.hidden = !said.length;
+    $('div', against).textContent = said.join('；');
   };
 
   const later = () => {
@@ -257,112 +276,11 @@
     button.textContent = button.dataset.label;
   });
 
-  // ── materials ─────────────────────────────────────────────────────────────────────────────
-  const bytes = (size) => (size >= 1048576 ? `${(size / 1048576).toFixed(1)} MB` : `${Math.ceil(size / 1024)} KB`);
-  const slotError = (slot, text) => {
-    const line = $('[data-slot-error]', slot);
-    line.textContent = text;
-    line.hidden = !text;
-    slot.classList.toggle('is-bad', Boolean(text));
-  };
-  const fresh = (slot, html) => {
-    $('[data-files]', slot).innerHTML = html;          // our own rendered, escaped fragment
-    needSlots(controls.filter(isChanged).map((control) => control.name));
+  // ── materials: uploads.js says when what is there has changed ─────────────────────────────
+  form.addEventListener('hall:files', () => {
+    needSlots([...controls.filter(isChanged).map((control) => control.name), ...conditions]);
     count();
-  };
-
-  const refuse = (file) => {
-    const limit = Number(form.dataset.maxBytes);
-    if (file.size > limit) return `“${file.name}”有 ${bytes(file.size)}，超过 ${bytes(limit)}，请压缩或分成几份后再传。`;
-    if (file.size === 0) return `“${file.name}”是空文件，请重新选择。`;
-    if (!/\.(pdf|jpe?g|png)$/i.test(file.name)) return `“${file.name}”不是 PDF、JPG 或 PNG，请转换后再传。`;
-    return '';
-  };
-
-  const upload = (slot, file) => new Promise((done) => {
-    const refusal = refuse(file);
-    if (refusal) { slotError(slot, refusal); done(); return; }
-    const row = document.getElementById('upload-row').content.firstElementChild.cloneNode(true);
-    const bar = $('progress', row);
-    $('[data-name]', row).textContent = file.name;
-    bar.setAttribute('aria-label', `正在上传 ${file.name}`);
-    $('[data-uploads]', slot).append(row);
-    const request = new XMLHttpRequest();
-    const end = (text) => { row.remove(); slotError(slot, text); done(); };
-    request.open('POST', form.dataset.upload);
-    request.setRequestHeader('X-CSRFToken', csrf);
-    request.setRequestHeader('Accept', 'application/json');
-    request.upload.addEventListener('progress', (event) => {
-      if (!event.lengthComputable) return;
-      bar.value = Math.round((event.loaded / event.total) * 100);
-      $('[data-percent]', row).textContent = `${bar.value}%`;
-    });
-    request.addEventListener('load', () => {
-      let answer = {};
-      try { answer = JSON.parse(request.responseText); } catch { /* the sentence below covers it */ }
-      if (answer.files !== undefined) fresh(slot, answer.files);
-      const problem = answer.problem?.text;
-      if (request.status === 200 && !problem) { say(`已上传 ${file.name}`); end(''); return; }
-      end(problem || (request.status === 413 ? `“${file.name}”太大，没有上传，请压缩后再传。`
-        : '没有传上去，登录可能已过期。请刷新页面后再传，已填内容都在草稿里。'));
-    });
-    request.addEventListener('error', () => end(`“${file.name}”没有传上去，网络中断，请再传一次。`));
-    request.addEventListener('abort', () => { say(`已取消上传 ${file.name}`); end(''); });
-    $('button', row).addEventListener('click', () => request.abort());
-    const body = new FormData();
-    body.set('slot', slot.dataset.slot);
-    body.set('file', file);
-    request.send(body);
   });
-
-  const uploadAll = async (slot, files) => {
-    const room = Number(slot.dataset.max) - $$('[data-file]', slot).length;
-    slotError(slot, '');
-    for (const file of [...files].slice(0, Math.max(room, 0))) await upload(slot, file);
-    if (files.length > room) slotError(slot, `这一项最多 ${slot.dataset.max} 份，其余没有上传；要替换请先取消已传的。`);
-  };
-
-  for (const slot of $$('[data-slot]')) {
-    const drop = $('[data-drop]', slot);
-    slot.addEventListener('change', (event) => {
-      if (event.target.type !== 'file') return;
-      const files = [...event.target.files];
-      event.target.value = '';
-      uploadAll(slot, files);
-    });
-    const over = (on) => (event) => {
-      if (!event.dataTransfer?.types.includes('Files')) return;
-      event.preventDefault();
-      drop.classList.toggle('is-over', on);
-    };
-    drop.addEventListener('dragenter', over(true));
-    drop.addEventListener('dragover', over(true));
-    drop.addEventListener('dragleave', over(false));
-    drop.addEventListener('drop', (event) => {
-      over(false)(event);
-      uploadAll(slot, event.dataTransfer.files);
-    });
-    slot.addEventListener('click', async (event) => {
-      const button = event.target.closest('button[value^="remove:"]');
-      if (!button) return;
-      event.preventDefault();
-      button.disabled = true;
-      try {
-        const answer = await fetch(button.dataset.href, {
-          method: 'POST', headers: { 'X-CSRFToken': csrf, Accept: 'application/json' },
-        });
-        const told = await answer.json();
-        if (told.problem) throw new Error(told.problem.text);
-        fresh(slot, told.files);
-        slotError(slot, '');
-        say('已取消上传');
-        $('input[type=file]', slot).focus();
-      } catch (error) {
-        button.disabled = false;
-        slotError(slot, /[一-龥]/.test(error.message) ? error.message : '没有取消成功，请刷新页面后再试。');
-      }
-    });
-  }
 
   // What the server already put into words (masked numbers, option texts) stays worded so.
   for (const row of $$('[data-changes] tr')) {

@@ -1,0 +1,159 @@
+"""Several hands at one unit's dues, and hands that die: money is posted once, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select
+
+from engine.database import transaction
+from engine.owed import jobs
+from handlers.banking import payments
+from handlers.banking.models import Payment
+from handlers.contributions import allocating, cancelling
+from handlers.units import queries as units
+from tests.builders.books import CLERK, UNIT, Books
+from tests.builders.dues import Dues, owing
+from tests.conftest import Clock
+from tests.engine.killing import killed
+from tests.handlers.ledger_rivals import TODAY, let_go, rivals
+
+MONTHLY = 128_000
+LEASE = timedelta(seconds=jobs.LEASE_SECONDS + 1)
+MOMENTS_MIN = 20  # a posting with fewer statements is not killed where it matters
+
+
+@pytest.fixture
+def dues(database_url: str, clock: Clock) -> Iterator[Dues]:
+    with owing(database_url, clock) as made:
+        yield made
+
+
+def at_once(dues: Dues, *deeds: Callable[[Dues], Any]) -> list[Any]:
+    """What each of these processes was told, or the code of its refusal."""
+
+    def alone(deed: Callable[[Dues], Any]) -> Callable[[Books], Any]:
+        return lambda books: deed(Dues(books))
+
+    return rivals(dues.books, *(alone(deed) for deed in deeds))
+
+
+def settle(dues: Dues) -> bool:
+    payment = dues.session.scalars(select(Payment)).one()
+    return dues.settle(payment)
+
+
+def test_two_clicks_on_assess_make_one_month(dues: Dues) -> None:
+    dues.people(1, 2)
+    told = at_once(dues, *[lambda own: len(own.assess("2026-03"))] * 2)
+    assert sorted(told, key=str) == [1, "assessing.again"]
+    assert dues.states() == [("2026-03", "assessed")]
+
+
+def test_two_clicks_on_pay_make_one_payment(dues: Dues) -> None:
+    dues.people(1)
+    dues.assess("2026-03")
+    told = at_once(dues, *[lambda own: own.register().id] * 2)
+    assert sorted(told, key=str) == [1, "payments.nothing"]
+
+
+def test_two_who_settle_post_once(dues: Dues) -> None:
+    anna = dues.people(1)[0].ledger_account_id
+    dues.assess("2026-03")
+    dues.register()
+    dues.arrive(2 * MONTHLY)
+    assert at_once(dues, settle, settle) == [False, False]
+    assert (dues.books.balance(anna), dues.balance("suspense")) == (MONTHLY, MONTHLY)
+    dues.whole()
+
+
+def test_one_pays_while_the_other_gives_the_payment_up(dues: Dues) -> None:
+    anna = dues.people(1)[0].ledger_account_id
+    dues.assess("2026-03")
+    dues.register()
+    dues.arrive(MONTHLY)
+
+    def give_up(own: Dues) -> bool:
+        with transaction(own.session):
+            payment = own.session.scalars(select(Payment)).one()
+            return payments.release(own.rt, CLERK, payment)
+
+    settled, released = at_once(dues, settle, give_up)
+    posted = (settled, released) == (False, False)
+    assert posted or (settled, released) == ("payments.over", True)
+    assert dues.books.balance(anna) == (MONTHLY if posted else 0)
+    assert dues.states() == [("2026-03", "posted" if posted else "assessed")]
+
+
+def test_one_pays_while_the_other_cancels_the_assessment(dues: Dues) -> None:
+    dues.people(1)
+    dues.assess("2026-03")
+
+    def cancel(own: Dues) -> int:
+        with transaction(own.session):
+            units.locked_unit(own.session, UNIT)
+            return cancelling.cancel(own.rt, CLERK, UNIT, "2026-03", no="C-1")
+
+    told = at_once(dues, lambda own: bool(own.register()), cancel)
+    assert told in ([True, "cancelling.state"], ["payments.nothing", 1])
+
+
+def test_a_posting_killed_at_any_moment_goes_on_and_counts_once(
+    dues: Dues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every moment of the job is its last one, one after the other; then it is done."""
+    monkeypatch.setattr(allocating, "PIECE_LINES", 2)
+    monkeypatch.setattr(allocating, "AT_ONCE_LINES", 2)
+    people = [one.ledger_account_id for one in dues.people(*range(1, 6))]
+    dues.assess("2026-03")
+    payment = dues.register()
+    dues.arrive(payment.amount_cents)
+    assert dues.settle(payment)
+    now = dues.rt.clock()
+
+    def work(engine: Engine, life: int) -> None:
+        books = Books(engine, Clock())
+        books.clock.set(now + life * LEASE)
+        own = Dues(books)
+        for job in jobs.due(own.session, own.rt.clock()):
+            own.session.rollback()
+            jobs.run_one(own, job, clock=own.rt.clock)
+        books.session.close()
+
+    for moment in count(1):
+        url = let_go(dues.books)
+        if not killed(url, moment, lambda engine, life=moment: work(engine, life)):
+            break
+        dues.whole()
+    assert moment > MOMENTS_MIN
+    assert [dues.books.balance(one) for one in people] == [MONTHLY] * 5
+    assert (dues.states(), dues.balance("suspense")) == ([("2026-03", "posted")], 0)
+    assert dues.sent() == ["payment_settled"]
+    dues.whole()
+
+
+def test_settling_killed_at_any_moment_is_whole_or_has_not_been(dues: Dues) -> None:
+    people = [one.ledger_account_id for one in dues.people(1, 2)]
+    dues.assess("2026-03")
+    dues.register()
+    dues.arrive(2 * MONTHLY)
+
+    def alone(engine: Engine) -> None:
+        books = Books(engine, Clock()).on(TODAY)
+        settle(Dues(books))
+        books.session.close()
+
+    for moment in count(1):
+        was_killed = killed(let_go(dues.books), moment, alone)
+        dues.whole()
+        saved = [dues.books.balance(one) for one in people]
+        state = dues.remittances()[0].state
+        assert (saved, state) in (([0, 0], "awaiting"), ([MONTHLY] * 2, "posted"))
+        if not was_killed:
+            break
+    assert moment > MOMENTS_MIN
+    assert dues.sent() == ["payment_settled"]

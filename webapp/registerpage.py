@@ -1,0 +1,178 @@
+"""What the page of a register shows: cells with their tone and link, figures, fields, turning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from flask import url_for
+
+from forms.excel.exports import reading
+from forms.exporting import export_column
+from handlers.registers.asking import Asked, fund_years
+from handlers.registers.catalog import Offered
+from handlers.registers.declaring import NUMERIC, Column, Drill, Filter, Register
+from handlers.registers.reading import Page
+from handlers.units import queries as units
+from webapp.runtime import session
+
+TOKEN_CHARS_MAX = 40
+FIGURES_MAX = 4  # fit beside each other
+_CLASSES = {"head": "is-head", "key": "is-key", "row": "is-row", "end": "is-end", "off": "is-off"}
+Link = Callable[[Drill, Mapping[str, Any]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    text: str
+    column: Column
+    css: str
+    tone: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One input of the filter bar.  `shown`: as a control; else it travels hidden."""
+
+    name: str
+    label: str
+    value: str
+    error: str = ""
+    options: list[tuple[str, str]] | None = None
+    attrs: Mapping[str, Any] | None = None
+    css: str = ""
+    shown: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    label: str
+    text: str
+    unit: str
+    main: bool = False
+
+
+def rows_of(offered: Offered, page: Page, link: Link) -> list[list[Cell]]:
+    return [
+        [_cell(column, line.values[place], line.extra, link) for place, column in _shown(offered)]
+        for line in page.lines
+    ]
+
+
+def _shown(offered: Offered) -> list[tuple[int, Column]]:
+    return list(zip(offered.places, offered.columns, strict=True))
+
+
+def _cell(column: Column, value: Any, extra: Mapping[str, Any], link: Link) -> Cell:
+    text = text_of(column, value)
+    return Cell(
+        text=text,
+        column=column,
+        css=css(column),
+        tone=column.tones.get(text, "idle") if column.kind == "state" else "",
+        url=link(column.drill, extra) if column.drill and text else "",
+    )
+
+
+def text_of(column: Column, value: Any) -> str:
+    """As it reads on the screen, on paper, and in the workbook."""
+    if column.kind == "count" and value is not None:
+        return f"{value:,}"
+    return reading(export_column(column).kind, value)
+
+
+def css(column: Column) -> str:
+    names = [_CLASSES[column.phone]]
+    if column.kind in NUMERIC:
+        names.append("num")
+    if column.kind in ("name", "day", "month", "moment", "id_no", "mobile", "card"):
+        names.append("text-nowrap")
+    return " ".join(names)
+
+
+def figures(offered: Offered, page: Page) -> list[Figure]:
+    """Rows and sums of everything asked; the sum of the key column stands out."""
+    noun = offered.register.noun
+    found = [Figure("合计", f"{page.sums.rows:,}", noun)]
+    for place, column in _shown(offered):
+        total = page.sums.totals[place]
+        if total is not None and len(found) < FIGURES_MAX:
+            main = column.phone == "key"
+            unit = "元" if column.kind == "money" else ""
+            figure = Figure(f"{column.label}合计", text_of(column, total), unit, main=main)
+            found.insert(0 if main else len(found), figure)
+    return found
+
+
+def feet(offered: Offered, page: Page) -> list[Cell]:
+    """本页小计 under the columns that have a sum; [] when none has."""
+    cells = []
+    for place, column in _shown(offered):
+        total = sum(line.values[place] or 0 for line in page.lines) if column.total else None
+        cells.append(Cell(text_of(column, total), column, css(column)))
+    return cells if any(cell.text for cell in cells) else []
+
+
+def fields(register: Register, asked: Asked) -> list[Field]:
+    found = []
+    for one in register.filters:
+        found += _fields(one, asked)
+    return found
+
+
+def _fields(one: Filter, asked: Asked) -> list[Field]:
+    text = asked.words.get(one.name, "")
+    wrong = asked.problems.get(one.name, "")
+    if one.kind == "number":
+        return [Field(one.name, one.label, text, wrong, shown=False)] if text else []
+    if one.kind == "person":
+        hint = "已按证件号码筛选" if text else "完整号码"
+        attrs = {"maxlength": 24, "autocomplete": "off", "placeholder": hint}
+        kept = [Field(one.name, one.label, text, shown=False)] if text else []
+        return [Field("id_no", one.label, "", wrong, attrs=attrs, css="is-long"), *kept]
+    if one.kind in ("choice", "fund_year"):
+        known = fund_years(asked.reader.today) if one.kind == "fund_year" else one.options
+        every = [] if one.kind == "fund_year" else [("", "全部")]
+        return [Field(one.name, one.label, text, wrong, [*every, *known.items()])]
+    if one.kind in ("days", "months"):
+        example = "2026-07-01" if one.kind == "days" else "2026-07"
+        attrs = {"inputmode": "numeric", "maxlength": 10, "placeholder": example}
+        return [
+            Field(
+                name,
+                f"{one.label}{end}",
+                asked.words.get(name, ""),
+                asked.problems.get(name, ""),
+                attrs=attrs | {"autocomplete": "off"},
+            )
+            for name, end in zip(one.params, ("起", "止"), strict=True)
+        ]
+    hint = "完整姓名" if one.kind == "name" and not asked.unit else ""
+    attrs = {"maxlength": 40, "autocomplete": "off", "placeholder": hint}
+    return [Field(one.name, one.label, text, wrong, attrs=attrs)]
+
+
+def turns(here: Mapping[str, Any], page: Page) -> dict[str, str]:
+    """Addresses of the page before, the next one and the first; "" where there is none."""
+
+    def to(**place: str) -> str:
+        return url_for("registers.page", **here, **place)  # type: ignore[arg-type]
+
+    return {
+        "previous": to(before=page.previous) if page.previous else "",
+        "next": to(after=page.next) if page.next else "",
+        "first": to() if page.previous else "",
+    }
+
+
+def scope_name(unit_account_no: str) -> str:
+    row = units.unit(session(), unit_account_no) if unit_account_no else None
+    return row.unit_name if row is not None else ""
+
+
+def new_token() -> str:
+    """The page's one-time token: the same page filed twice is one request."""
+    return uuid4().hex
