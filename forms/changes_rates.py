@@ -54,7 +54,7 @@ Chosen = Annotated[
 
 
 class RateAdjustment(ApplicationForm):
-    """Option `fields` says which fields a centre's people fill in (the others are hidden); `offered`
+    """Option `fields` says which fields a centre's people fill in (it hides the others); `offered`
     lists the rates of the drop-down, "5, 8, 12/10"."""
 
     form_id: ClassVar[str] = "contributions.RateAdjustment"
@@ -71,8 +71,8 @@ class RateAdjustment(ApplicationForm):
     old_individual_rate: Annotated[
         ShortText, Item(label="个人缴存比例", group=NOW, fixed="现在的比例由系统登记")
     ] = ""
-    unit_rate: Annotated[Rate | None, Item(label="调整后单位缴存比例（%）", group=NEW)] = None
-    individual_rate: Annotated[Rate | None, Item(label="调整后个人缴存比例（%）", group=NEW)] = None
+    unit_rate: Annotated[Rate | None, Item(label="调整后单位比例（%）", group=NEW)] = None
+    individual_rate: Annotated[Rate | None, Item(label="调整后个人比例（%）", group=NEW)] = None
     rate: Annotated[
         Rate | None, Item(label="调整后缴存比例（%）", group=NEW, hint="单位、个人相同")
     ] = None
@@ -97,7 +97,7 @@ class RateAdjustment(ApplicationForm):
         now = tuple(
             _rate(current.get(name, "")) for name in ("old_unit_rate", "old_individual_rate")
         )
-        for mode in rates.FIELDSS:
+        for mode in rates.MODES:
             if now[0] is None or now[1] is None or not _filled(mode, values):
                 continue
             new = rates.wished(mode, dict(values), (now[0], now[1]))
@@ -109,9 +109,9 @@ class RateAdjustment(ApplicationForm):
     def misfits(cls, texts: ServiceTexts) -> list[Problem]:
         problems = super().misfits(texts)
         mode = texts.options.get(FIELDS, cls.options[FIELDS])
-        if mode not in rates.FIELDSS:
+        if mode not in rates.MODES:
             words = (
-                f"“{cls.title}”的选项 fields 应为 {'、'.join(rates.FIELDSS)} 之一，现在是“{mode}”。"
+                f"“{cls.title}”的选项 fields 应为 {'、'.join(rates.MODES)} 之一，现在是“{mode}”。"
             )
             return [*problems, Problem("form.option", words, FIELDS)]
         if len(rates.offers(str(offered := texts.options.get(OFFERED, "5")))) == 0:

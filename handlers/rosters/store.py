@@ -14,6 +14,7 @@ from engine.database import possible
 from engine.errors import NotFound, Problem
 from engine.models import Job
 from engine.runtime import Actor, Runtime
+from handlers.rosters import store_sql
 from handlers.rosters.models import (
     DONE,
     FAILED,
@@ -27,7 +28,6 @@ from handlers.rosters.models import (
 
 _ROSTER = cast(Table, Roster.__table__)
 _ROW = cast(Table, RosterRow.__table__)
-_ADD = insert(_ROW).inline()
 _NEW: dict[str, Any] = {
     "postgresql": postgresql.insert(_ROSTER).on_conflict_do_nothing().inline(),
     "sqlite": sqlite.insert(_ROSTER).on_conflict_do_nothing().inline(),
@@ -132,8 +132,9 @@ def add(session: Session, roster: Roster, lines: Sequence[Line]) -> int:
     """Append rows; `roster` must be locked.  Returns the number of the first of them."""
     first = roster.next_seq
     if lines:
-        session.execute(
-            _ADD, [_stored(roster.id, first + place, line) for place, line in enumerate(lines)]
+        store_sql.add(
+            session,
+            [_stored(roster.id, first + place, line) for place, line in enumerate(lines)],
         )
         roster.next_seq = first + len(lines)
     return first

@@ -19,6 +19,7 @@ from engine.diagrams.lint import service_files
 from handlers import centers, demo
 from handlers.calendars import WorkingCalendar
 from handlers.units.models import Unit
+from tests.bpmn import desks
 from tests.bpmn.centre import Centre
 from tests.builders import people
 from tests.conftest import Clock
@@ -77,3 +78,32 @@ def _runtime(sessions: sessionmaker[Session], session: Session, clock: Clock, na
     center = centers.load(ROOT, FOLDERS[name])
     calendar = WorkingCalendar(session.get_bind().engine)
     return Runtime(session, clock, calendar, center.prefix, center)
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def filled(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Callable[[str], str]]:
+    """The url of a database with this centre's parameters, staff and diagrams, and no unit."""
+    urls: dict[str, str] = {}
+
+    def of(name: str) -> str:
+        if name not in urls:
+            url = databases.sqlite() if request.param == "sqlite" else databases.postgres()
+            desks.fill(url, name)
+            urls[name] = url
+        return urls[name]
+
+    yield of
+    for url in urls.values():
+        databases.drop(url)
+
+
+@pytest.fixture
+def house(filled: Callable[[str], str], clock: Clock) -> Iterator[desks.Open]:
+    """house("xizang").unit() is a new unit's desk."""
+    with ExitStack() as stack:
+
+        def open_it(name: str) -> desks.House:
+            made = desks.house_on(filled(name), centers.load(ROOT, name), clock)
+            return stack.enter_context(made)
+
+        yield open_it
