@@ -7,7 +7,7 @@ PY := .venv/bin/python
 HALL := $(PY) -m webapp.cli
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help demo reset-demo test check real migration lock bench-engine bench-inbox bench-interest clean
+.PHONY: help demo reset-demo test check real migration lock bench-engine bench-inbox bench-interest bench-import clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -49,6 +49,10 @@ bench-inbox: ## what the inbox costs with a million open steps, against a thousa
 bench-interest: ## what settling a million accounts costs, against bare SQL
 	@deploy/setup.sh test
 	@$(PY) -m tests.bench.interest
+
+bench-import: ## what importing and exporting 100,000 rows costs, against openpyxl
+	@deploy/setup.sh test
+	@$(PY) -m tests.bench.roster_import
 
 lock: ## pin every dependency again, on purpose (needs uv)
 	@for name in base dev node; do \

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from sqlalchemy import select
@@ -23,17 +23,21 @@ from forms.payments_base import (
     dues_panel,
     dues_words,
     here,
+    month_words,
     months_panels,
 )
 from forms.payments_unit import Assessment, foreseen
-from handlers.amounts import money_text
+from handlers.amounts import capitals, money_text
 from handlers.contributions import assessing, unposting
 from handlers.contributions.assessing import BARRING, Asked
 from handlers.contributions.models import POSTED, Remittance
+from handlers.contributions.summary import MonthSummary
 from handlers.months import day_in, month_of
 from handlers.rosters import attaching
+from handlers.rosters.attaching import Waiting
 
 CHOICES_MAX = 200  # remittances offered in one list, newest first
+EXPECTED_ROWS_MAX = 2_000  # rows opened for one page
 POSTINGS = "入账"
 
 
@@ -72,33 +76,70 @@ class BatchRemit(UnitApplication):
 
     @classmethod
     def panels(cls, desk: Desk, values: Mapping[str, str]) -> list[Panel]:
-        found = months_panels(foreseen(desk, values))
+        months = foreseen(desk, values)
         prepared = attaching.waiting(desk.session, desk.scope)
-        if prepared:
-            rows = [
-                (
-                    BARRING.get(one.roster.key, one.roster.key),
-                    f"{one.sound:,}",
-                    f"{one.faulty:,}",
-                    money_text(one.cents),
-                )
-                for one in prepared
-            ]
-            found.append(
-                Panel(
-                    "一并提交的清册",
-                    ("清册", "合格（行）", "有误（行）", "金额（元）"),
-                    rows,
-                    "清册在中心受理时生效，上表的汇缴金额将随之变化。",
-                    numeric=frozenset({1, 2, 3}),
-                )
-            )
-        return found
+        if not prepared:
+            return months_panels(months)
+        return [
+            *months_panels(months),
+            _rosters_panel(prepared),
+            *_expected(desk, months, prepared),
+        ]
 
     @classmethod
     def route_facts(cls, desk: Desk, values: Mapping[str, str]) -> dict[str, Any]:
         prepared = attaching.waiting(desk.session, desk.scope)
         return {"rows": sum(one.sound for one in prepared)}
+
+
+def _rosters_panel(prepared: Sequence[Waiting]) -> Panel:
+    rows = [
+        (
+            BARRING.get(one.roster.key, one.roster.key),
+            f"{one.sound:,}",
+            f"{one.faulty:,}",
+            money_text(one.cents),
+        )
+        for one in prepared
+    ]
+    heads = ("清册", "合格（行）", "有误（行）", "月缴存额（元）")
+    note = "清册与汇缴一并递交，中心受理时生效。"
+    return Panel("一并递交的清册", heads, rows, note, numeric=frozenset({1, 2, 3}))
+
+
+def _expected(
+    desk: Desk, months: Sequence[MonthSummary], prepared: Sequence[Waiting]
+) -> list[Panel]:
+    """What the months come to when the rosters have taken effect, to be checked month by month
+    (DZ-U-06.4); the accepted amount is reckoned person by person."""
+    if not months or sum(one.sound for one in prepared) > EXPECTED_ROWS_MAX:
+        return []
+    heads = cents = 0
+    for one in prepared:
+        sign = -1 if one.roster.key == "seal_accounts" else 1
+        if one.roster.key == "base_adjustment":
+            cents += one.cents - attaching.present_cents(desk.session, one)
+        else:
+            heads, cents = heads + sign * one.sound, cents + sign * one.cents
+    rows = [
+        (
+            month_words(month.month),
+            f"{month.due.headcount + heads:,}",
+            money_text(month.due.total_cents + cents),
+        )
+        for month in months
+    ]
+    total = sum(month.due.total_cents + cents for month in months)
+    return [
+        Panel(
+            "清册生效后预计",
+            ("汇缴年月", "人数（人）", "金额（元）"),
+            rows,
+            capitals(total),
+            numeric=frozenset({1, 2}),
+            total=("合计", "", money_text(total)),
+        )
+    ]
 
 
 class UndoPosted(ApplicationForm):

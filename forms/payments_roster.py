@@ -83,7 +83,7 @@ class BackPayment(RosterForm):
         if cls.option(desk.texts, "reason_for_all"):
             found.append(Choice("reason", "补缴类型", tuple(REASONS.items())))
         ways = methods(str(cls.option(desk.texts, "methods")))
-        if ways:
+        if len(ways) > 1:
             found.append(Choice("method", "缴款方式", ways))
         return found
 

@@ -24,8 +24,7 @@ _PLACES = ("仟", "佰", "拾", "")
 
 def parse_money(text: str) -> int | Problem:
     """分 from "9,120.00", "9120" or full-width digits; never rounds what a person typed."""
-    plain = half_width(text).replace("，", ",").strip().removeprefix("¥").removesuffix("元").strip()
-    match = _MONEY.fullmatch(plain)
+    match = _MONEY.fullmatch(text) or _MONEY.fullmatch(_bare(text))
     if match is None:
         return Problem("money.format", "金额只能填写数字，例如 9,120.00。")
     sign, whole, cents = match[1], match[2].replace(",", ""), match[3] or ""
@@ -37,6 +36,11 @@ def parse_money(text: str) -> int | Problem:
         return _too_much()
     amount = int(whole) * 100 + int(cents.ljust(2, "0"))
     return _too_much() if amount > MONEY_CENTS_MAX else amount
+
+
+def _bare(text: str) -> str:
+    half = half_width(text).replace("，", ",")
+    return half.strip().removeprefix("¥").removesuffix("元").strip()
 
 
 def _too_much() -> Problem:

@@ -25,6 +25,7 @@ from webapp.runtime import actor, center, counts, me, now, person, runtime, sett
 from webapp.settings import ROOT
 
 DIGEST_CHARS = 10
+MEMBERS = "members.index"  # 职工信息查询 is there in every centre, listed or not
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +110,16 @@ def _queries(*, operator: bool) -> list[dict[str, Any]]:
     this centre lists."""
     name, endpoint = ("单位基本情况", "units.own") if operator else ("单位信息查询", "units.index")
     unit = _item(name, "building-community", url_for(endpoint), "/unit")
-    members = _item("职工信息查询", "users", url_for("members.index"), "/members")
-    found = [{"name": center().query_group, "items": [unit, members]}]
-    for one in catalog.offered(center(), reader_of(actor(), now().astimezone(ZONE).date())):
-        if not one.register.page:
-            url = url_for("registers.page", key=one.key)
-            item = _item(one.name, one.register.icon, url, None)
-            found.append({"name": one.group, "items": [item]})
+    found = [{"name": center().query_group, "items": [unit]}]
+    listed = catalog.offered(center(), reader_of(actor(), now().astimezone(ZONE).date()))
+    if not any(one.register.page == MEMBERS for one in listed):
+        item = _item("职工信息查询", "users", url_for(MEMBERS), "/members")
+        found[0]["items"].append(item)
+    for one in listed:
+        page = one.register.page
+        url = url_for(page) if page else url_for("registers.page", key=one.key)
+        item = _item(one.name, one.register.icon, url, url if page else None)
+        found.append({"name": one.group, "items": [item]})
     return _joined(found)
 
 

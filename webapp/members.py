@@ -34,12 +34,15 @@ from handlers.members.queries import CLOSED_KINDS, NOBODY, Filter
 from handlers.members.statements import Span
 from handlers.privacy import disclosure
 from handlers.privacy.masking import masked_text
+from handlers.registers import catalog
+from handlers.registers.asking import ask, reader_of
 from handlers.units import books
 from handlers.units.models import Unit
 from handlers.units.rules import rates_text
 from webapp.format import day, local, money
 from webapp.inboxes import typed_day
-from webapp.runtime import actor, me, now, runtime, session
+from webapp.registerpage import Taking, taking
+from webapp.runtime import actor, center, me, now, runtime, session
 
 bp = Blueprint("members", __name__)
 
@@ -58,6 +61,9 @@ STATUSES = (
     (CLOSED_KINDS, "销户"),
 )
 TONES = {NORMAL: "done", FROZEN: "stop"}
+REGISTER = "members"
+# This page's words for what the register asks (its addresses are older).
+_PARAMS = {"number": "account", "since": "opened_from", "until": "opened_to"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,7 @@ def index() -> ResponseReturnValue:
         statuses=STATUSES,
         rows_offered=[(str(n), f"{n} 人") for n in ROWS_OFFERED],
         today=now(),
+        taking=_taking(asked, page),
         next_url=url_for("members.index", after=page.next, **asked.words)
         if page and page.next
         else "",
@@ -225,6 +232,17 @@ def _asked(words: Any) -> Asked:
         until=_printable(words.get("until", ""))[:DAY_CHARS_MAX],
         rows=rows if rows in ROWS_OFFERED else PAGE_ROWS,
     )
+
+
+def _taking(asked: Asked, page: queries.Page | None) -> Taking | None:
+    """打印, PDF, 数据下载 of the same people through the register, if this centre offers it."""
+    reader = reader_of(actor(), local(now()).date())
+    listed = any(one.key == REGISTER for one in catalog.offered(center(), reader))
+    if page is None or not listed:
+        return None
+    words = {_PARAMS.get(name, name): str(text) for name, text in asked.words.items()}
+    wanted = ask(catalog.BY_KEY[REGISTER], reader, words)
+    return taking(REGISTER, wanted, page.totals.people) if wanted.ready else None
 
 
 def _printable(text: str) -> str:

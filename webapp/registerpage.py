@@ -11,12 +11,14 @@ from flask import url_for
 
 from forms.excel.exports import reading
 from forms.exporting import export_column
+from handlers.registers import exporting
 from handlers.registers.asking import Asked, fund_years
 from handlers.registers.catalog import Offered
 from handlers.registers.declaring import NUMERIC, Column, Drill, Filter, Register
 from handlers.registers.reading import Page
 from handlers.units import queries as units
-from webapp.runtime import session
+from webapp import printing
+from webapp.runtime import center, session
 
 TOKEN_CHARS_MAX = 40
 FIGURES_MAX = 4  # fit beside each other
@@ -155,6 +157,39 @@ def _fields(one: Filter, asked: Asked) -> list[Field]:
     return [Field(one.name, one.label, text, wrong, attrs=attrs)]
 
 
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """What may be done with what is shown: printed and downloaded, or asked for."""
+
+    key: str
+    words: Mapping[str, str]
+    rows: int
+    alone: int
+    may_ask: bool
+    token: str
+
+    @property
+    def may_take(self) -> bool:
+        return 0 < self.rows <= self.alone
+
+    @property
+    def on_paper(self) -> bool:
+        return 0 < self.rows <= min(self.alone, printing.ROWS_MAX)
+
+    @property
+    def urls(self) -> dict[str, str]:
+        return {
+            name: url_for(f"registers.{name}", key=self.key, **self.words)  # type: ignore[arg-type]
+            for name in ("workbook", "paper", "sheet")
+        }
+
+
+def taking(key: str, asked: Asked, rows: int) -> Taking:
+    alone = exporting.alone_max(session(), asked) if rows else 0
+    may_ask = rows > alone and exporting.SERVICES[asked.reader.kind] in center().services
+    return Taking(key, asked.words, rows, alone, may_ask, uuid4().hex)
+
+
 def turns(here: Mapping[str, Any], page: Page) -> dict[str, str]:
     """Addresses of the page before, the next one and the first; "" where there is none."""
 
@@ -171,8 +206,3 @@ def turns(here: Mapping[str, Any], page: Page) -> dict[str, str]:
 def scope_name(unit_account_no: str) -> str:
     row = units.unit(session(), unit_account_no) if unit_account_no else None
     return row.unit_name if row is not None else ""
-
-
-def new_token() -> str:
-    """The page's one-time token: the same page filed twice is one request."""
-    return uuid4().hex

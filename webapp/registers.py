@@ -243,13 +243,6 @@ def _asked(key: str, words: Mapping[str, str]) -> tuple[Offered, Asked]:
 
 
 def _draw(offered: Offered, asked: Asked, found: Page | None) -> str:
-    alone = exporting.alone_max(session(), asked) if found else 0
-    rows = found.sums.rows if found else 0
-    here = {"key": offered.key, **asked.words}
-    urls = {
-        name: url_for(f"registers.{name}", **here)  # type: ignore[arg-type]
-        for name in ("workbook", "paper", "sheet", "page")
-    }
     return render_template(
         "registers/page.html",
         offered=offered,
@@ -261,13 +254,8 @@ def _draw(offered: Offered, asked: Asked, found: Page | None) -> str:
         feet=registerpage.feet(offered, found) if found else [],
         fields=registerpage.fields(offered.register, asked),
         rows_offered=[(str(n), f"{n} 行") for n in ROWS_OFFERED],
-        may_take=0 < rows <= alone,
-        may_ask=rows > alone and SERVICES[asked.reader.kind] in center().services,
-        on_paper=0 < rows <= min(alone, printing.ROWS_MAX),
-        alone=alone,
-        token=registerpage.new_token(),
-        urls=urls,
-        turns=registerpage.turns(here, found) if found else {},
+        taking=registerpage.taking(offered.key, asked, found.sums.rows if found else 0),
+        turns=registerpage.turns({"key": offered.key, **asked.words}, found) if found else {},
         today=now(),
     )
 

@@ -7,7 +7,7 @@ so that it can be mended.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from engine.database import number_in
@@ -78,7 +78,13 @@ class Grid:
     amount_label: str = ""
     next_url: str = ""
     first_url: str = ""
-    faults: dict[str, str] = field(default_factory=dict)
+
+    def keep_filled(self) -> None:
+        """Leave out the columns in which none of these rows has anything."""
+        filled = {cell.name for row in self.rows for cell in row.cells if cell.text}
+        self.columns = [spec for spec in self.columns if spec.name in filled]
+        for row in self.rows:
+            row.cells[:] = [cell for cell in row.cells if cell.name in filled]
 
     @property
     def numbers(self) -> set[str]:

@@ -127,4 +127,6 @@ def filed(view: RequestView, roster: Roster, asked: Asked, rows: int) -> Filed |
     grid = rostergrid.grid(
         roster, form, columns, asked=asked, words=rostergrid.RESULTS, address=address, rows=rows
     )
+    if rows == ROWS_FIRST:  # beside the record there is room for what is filled in
+        grid.keep_filled()
     return Filed(view, roster, form, columns, grid.sums, grid)

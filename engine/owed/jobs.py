@@ -126,6 +126,11 @@ class Work:
         """Whether this run has got anywhere."""
         return self._behind != self._from
 
+    @property
+    def pausing(self) -> bool:
+        """This run was only cut: the job goes on soon, perhaps in this very process."""
+        return self._ending is _Pause
+
     def progress(self) -> dict[str, Any]:
         """The columns that say how far the work is."""
         said = {} if self._message is None else {"message": self._message}

@@ -44,7 +44,7 @@ _QUOTED = re.compile(r'="(.*)"', re.DOTALL)  # how programs keep Excel from read
 _MONEY_MARKS = re.compile(r"^(?:人民币|rmb|cny|[¥￥])+|(?:元|圆)整?$|\s", re.IGNORECASE)
 _SPARE_ZEROS = re.compile(r"(\d+\.\d\d)0+")
 _WHOLE = re.compile(r"(\d+)\.0+")
-_POWER = re.compile(r"\d(?:\.\d+)?[eE]\+?\d{2}")
+_POWER = re.compile(r"\d(?:\.\d+)?[eE]\+\d{2}")
 
 
 def text_of(cell: Any, spec: FieldSpec, *, epoch_1904: bool = False) -> str | Problem:
@@ -60,9 +60,14 @@ def text_of(cell: Any, spec: FieldSpec, *, epoch_1904: bool = False) -> str | Pr
     return str(cell)
 
 
+def is_tidy(text: str) -> bool:
+    """There is nothing to drop; nor has it lost digits."""
+    return _CLEAN.fullmatch(text) is not None
+
+
 def tidy(text: str, spec: FieldSpec) -> str:
     """Text as typed or pasted, without what only its looks need."""
-    if _CLEAN.fullmatch(text):
+    if is_tidy(text):
         return text
     if quoted := _QUOTED.fullmatch(text):
         text = quoted[1]

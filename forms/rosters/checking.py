@@ -100,30 +100,32 @@ class _Cell:
     `memory`: right texts and what they mean, until there are so many that it does not pay.
     """
 
-    __slots__ = ("check", "codes", "depends", "locked", "memory", "name", "remembers", "spec")
+    __slots__ = (
+        *("check", "codes", "depends", "locked", "memory", "most", "name", "remembers", "spec"),
+        "to_text",
+    )
 
     def __init__(self, spec: ColumnSpec, *, locked: bool) -> None:
         self.spec, self.name, self.locked = spec, spec.name, locked
-        self.check, self.depends = spec.field.kind.check, bool(spec.field.kind.depends)
+        kind = spec.field.kind
+        self.check, self.to_text = kind.check, kind.to_text
+        self.depends, self.most = bool(kind.depends), kind.maxlength + TYPED_SLACK
         self.codes = _codes(spec)
         self.memory: dict[str, str] = {}
         self.remembers = not self.depends
 
     def value(self, text: str, context: Context) -> str | Problem:
         """Canonical text of something that is not blank."""
-        kind = self.spec.field.kind
         if self.codes:
             code = self.codes.get(text) or self.codes.get(_bare(text))
             if code is None:
                 return self._unknown()
             text = code
-        elif len(text) > kind.maxlength + TYPED_SLACK:
-            most, now = kind.maxlength, len(text)
+        elif len(text) > self.most:
+            most, now = self.spec.field.kind.maxlength, len(text)
             return Problem("text.too_long", f"最多 {most} 个字，现有 {now} 个字，请缩短。")
-        elif lost := cells.lost_digits(text, self.spec.field):
-            return lost
         found = self.check(text, context)
-        return found if isinstance(found, Problem) else kind.to_text(found)
+        return found if isinstance(found, Problem) else self.to_text(found)
 
     def remember(self, text: str, value: str) -> None:
         self.memory[text] = value
@@ -181,14 +183,16 @@ class CellCheck:
             self._compare(row, self._given)
 
     def _cell(self, row: Row, cell: _Cell, text: str, context: Context) -> None:
-        spec = cell.spec
-        plain = cells.tidy(text, spec.field)
-        if not plain or (plain != text and is_blank(plain)):
-            row.values[cell.name] = ""
-            if spec.field.required and not (cell.locked and self._given is not None):
-                row.problems.append(_missing(spec))
-            return
-        found = cell.value(plain, context)
+        if cells.is_tidy(text):
+            found = cell.value(text, context)
+        else:
+            plain = cells.tidy(text, cell.spec.field)
+            if not plain or is_blank(plain):
+                row.values[cell.name] = ""
+                if cell.spec.field.required and not (cell.locked and self._given is not None):
+                    row.problems.append(_missing(cell.spec))
+                return
+            found = cells.lost_digits(plain, cell.spec.field) or cell.value(plain, context)
         if isinstance(found, Problem):
             row.values.pop(cell.name, None)
             row.problems.append(Problem(found.code, found.text, cell.name))

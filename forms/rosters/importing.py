@@ -26,11 +26,12 @@ from engine.runtime import Actor, Runtime
 from forms.excel import files, reading
 from forms.excel.files import refused
 from forms.excel.marks import Marks
-from forms.excel.reading import Sheet, SheetRow
-from forms.rosters import checking
+from forms.excel.reading import Sheet
+from forms.rosters import checking, parked
 from forms.rosters.base import Row
 from forms.rosters.checking import CellCheck
 from forms.rosters.filing import desk_of, form_of
+from forms.rosters.parked import Opened
 from handlers.rosters import store
 from handlers.rosters.models import OPEN, SUBMITTED, Roster, RosterFile
 
@@ -118,18 +119,40 @@ class _Import:
         self._stated, self._read, self._faulty = rt.session.execute(found).one()
 
     def run(self) -> dict[str, Any]:
+        opened = parked.take(self._place) or self._open()
+        try:
+            self._store(opened)
+        except BaseException:
+            if self._work.pausing:
+                parked.park(self._place, opened)
+            else:
+                opened.sheet.close()
+            raise
+        opened.sheet.close()
+        return self._result(opened.sheet)
+
+    @property
+    def _place(self) -> tuple[int, ...]:
+        return self._work.id, self._read, self._next_seq
+
+    def _open(self) -> Opened:
+        """The file, where the last piece has ended; at its beginning it is judged as a whole."""
         form, desk = self._form, self._desk
-        if problems := form.gate(desk):
+        if self._read == 0 and (problems := form.gate(desk)):
             raise Refused(problems[0])
         columns = form.columns(desk.texts)
-        with reading.read(
-            self._content(), columns, skip=self._read, judge=self._judge_marks
-        ) as sheet:
+        sheet = reading.read(self._content(), columns, skip=self._read, judge=self._judge_marks)
+        try:
             if self._read == 0:
                 self._judge_file(sheet)
-            self._work.report(self._read, total=sheet.row_count)
-            self._store(sheet)
-            return self._finish(sheet)
+                if self._work.payload["replace"]:
+                    self._clear()
+            given = checking.given_rows(desk, form)
+            cells = CellCheck(form, desk.texts, today=desk.today, given=given)
+            return Opened(sheet, cells, store.subjects(self._session, self._roster_id))
+        except BaseException:
+            sheet.close()
+            raise
 
     def _content(self) -> bytes:
         where = RosterFile.roster_id == self._roster_id
@@ -163,32 +186,33 @@ class _Import:
             )
             raise refused("too_many", text)
 
-    def _store(self, sheet: Sheet) -> None:
-        desk, form = self._desk, self._form
-        given = checking.given_rows(desk, form)
-        cells = CellCheck(form, desk.texts, today=desk.today, given=given)
-        first = self._read == 0
-        if first and self._work.payload["replace"]:
-            self._clear()
-        subjects = store.subjects(self._session, self._roster_id)
-        while self._read < sheet.row_count:
+    def _store(self, opened: Opened) -> None:
+        total = opened.sheet.row_count
+        self._work.report(self._read, total=total)
+        while self._read < total:
             with _uncollected():
-                piece = list(islice(sheet.rows, PIECE_ROWS))
-                rows = [_row(self._next_seq + place, each) for place, each in enumerate(piece)]
-                checking.check(desk, form, rows, taken=subjects, cells_by=cells)
-                for row, read in zip(rows, piece, strict=True):
-                    if row.subject:
-                        subjects.setdefault(row.subject, row.seq)
-                    if row.problems:
-                        row.notes.append(f"上传文件第 {read.number} 行")
-                assert rows, "the file was counted before"
-                self._keep(rows)
-                del piece, rows, row, read
+                self._piece(opened)
             self._work.report(
                 self._read,
                 message=f"已校验 {self._read:,} 行，有误 {self._faulty:,} 行",
                 cursor={"rows": self._read},
             )
+
+    def _piece(self, opened: Opened) -> None:
+        piece = list(islice(opened.sheet.rows, PIECE_ROWS))
+        assert piece, "the file was counted before"
+        rows = [
+            Row(seq=seq, texts=each.texts, problems=list(each.problems))
+            for seq, each in enumerate(piece, start=self._next_seq)
+        ]
+        subjects = opened.subjects
+        checking.check(self._desk, self._form, rows, taken=subjects, cells_by=opened.cells)
+        for row, read in zip(rows, piece, strict=True):
+            if row.subject:
+                subjects.setdefault(row.subject, row.seq)
+            if row.problems:
+                row.notes.append(f"上传文件第 {read.number} 行")
+        self._keep(rows)
 
     def _clear(self) -> None:
         with transaction(self._session) as session:
@@ -213,7 +237,7 @@ class _Import:
             next_seq = roster.next_seq
         self._read, self._faulty, self._next_seq = read, faulty, next_seq
 
-    def _finish(self, sheet: Sheet) -> dict[str, Any]:
+    def _result(self, sheet: Sheet) -> dict[str, Any]:
         rows, faulty = self._read, self._faulty
         text = f"共 {rows:,} 行，合格 {rows - faulty:,} 行，有误 {faulty:,} 行"
         counts = {"rows": rows, "sound": rows - faulty, "faulty": faulty}
@@ -230,10 +254,6 @@ def _uncollected() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
-
-
-def _row(seq: int, read: SheetRow) -> Row:
-    return Row(seq=seq, texts=read.texts, problems=list(read.problems))
 
 
 def _actor(rt: Runtime, work: Work) -> Actor:

@@ -302,11 +302,15 @@ def register_request(call: Call) -> dict[str, Any]:
 
 
 def _method(call: Call) -> str:
-    """By the form, by what was chosen for the roster (CX-U26), or by the diagram."""
+    """By the form, by the diagram, by what was chosen for the roster (CX-U26), or the only one the
+    centre offers."""
     method = call.data["values"].get("method") or call.params.get("method")
     if not method:
         roster = store.of_request(call.session, call.no)
         method = roster.choices.get("method") if roster else None
+    if not method and call.rt.profile is not None:
+        texts = call.rt.profile.services.get(call.instance.key)
+        method = texts.options.get("methods") if texts else None
     if method not in METHODS:
         raise OperationFailed(Problem("payments.method", "请选择缴款方式。", "method"))
     return str(method)

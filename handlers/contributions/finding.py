@@ -210,10 +210,11 @@ def _meant(one: Sought, theirs: list[Held], wanted: Collection[str]) -> Held | P
         return Problem("changes.nobody", "请填写个人账号、证件号码或姓名中的一项。", ACCOUNT)
     if not theirs:
         return _unknown(one)
-    fit = [held for held in theirs if held.status in wanted] or theirs
-    if len({held.person_id for held in fit}) > 1:
-        text = f"本单位有 {len(fit)} 名职工叫“{one.name}”，请填写个人账号或证件号码。"
+    people = len({held.person_id for held in theirs})
+    if people > 1:
+        text = f"本单位有 {people} 名职工叫“{one.name}”，请填写个人账号或证件号码。"
         return Problem("changes.namesakes", text, NAME)
+    fit = [held for held in theirs if held.status in wanted] or theirs
     if len(fit) > 1:
         text = f"该职工在本单位有 {len(fit)} 个账户，请填写个人账号。"
         return Problem("changes.several", text, ACCOUNT)

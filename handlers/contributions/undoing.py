@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from engine.database import number_in
 from engine.errors import Problem
@@ -34,7 +34,7 @@ from handlers.contributions.models import (
     Remittance,
     UnitRateChange,
 )
-from handlers.ledger.models import Entry, LedgerAccount, Voucher
+from handlers.ledger.models import Entry, Voucher
 from handlers.months import month_of
 from handlers.parameters import cycle, queries
 
@@ -71,8 +71,8 @@ class Facts:
     """What the rules ask, read once for a piece.
 
     `later`: by account (id), its changes that stand; `last_posted`: by ledger account, key and
-    time of its newest voucher; `assessed`, `repriced`: by unit, when it last had a month assessed
-    or its rates changed; `used`: accounts that were ever in a 汇缴 or 补缴.
+    time of its newest voucher that stands; `assessed`, `repriced`: by unit, when it last had a
+    month assessed or its rates changed; `used`: accounts that were ever in a 汇缴 or 补缴.
     """
 
     today: date
@@ -256,16 +256,23 @@ def _newest(
 
 
 def _last_posted(session: Session, ids: Collection[int]) -> dict[int, tuple[str, datetime]]:
+    """What was taken back by a reversal is as if it had never been."""
     found: dict[int, tuple[str, datetime]] = {}
+    undone = aliased(Voucher)
+    taken_back = select(undone.id).where(undone.reversal_of == Voucher.id).exists()
     for some in reads.parts(ids):
-        query = (
-            select(LedgerAccount.id, Voucher.key, Voucher.posted_at)
-            .join(
-                Entry,
-                (Entry.account_id == LedgerAccount.id) & (Entry.seq == LedgerAccount.entries),
-            )
+        newest = (
+            select(Entry.account_id, func.max(Entry.seq).label("seq"))
             .join(Voucher, Voucher.id == Entry.voucher_id)
-            .where(LedgerAccount.id.in_(some))
+            .where(Entry.account_id.in_(some), Voucher.reversal_of.is_(None), ~taken_back)
+            .group_by(Entry.account_id)
+            .subquery()
+        )
+        last = (Entry.account_id == newest.c.account_id) & (Entry.seq == newest.c.seq)
+        query = (
+            select(Entry.account_id, Voucher.key, Voucher.posted_at)
+            .join(newest, last)
+            .join(Voucher, Voucher.id == Entry.voucher_id)
         )
         found |= {account: (key, at) for account, key, at in session.execute(query)}
     return found

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from engine.errors import OperationFailed, Problem
 from engine.operations import Call, operation
+from handlers.contributions.reads import parts
+from handlers.members.models import IndividualAccount
 from handlers.rosters import store
-from handlers.rosters.models import OPEN, Roster
+from handlers.rosters.models import OPEN, SOUND, Roster
 
 # In the order in which they are applied.
 KEYS = ("open_accounts", "base_adjustment", "seal_accounts", "unseal_accounts")
@@ -42,6 +44,21 @@ def waiting(session: Session, scope: str) -> list[Waiting]:
         sums = store.sums(session, roster.id)
         if sums.rows:
             found.append(Waiting(roster, sums.sound, sums.faulty, sums.sound_cents))
+    return found
+
+
+def present_cents(session: Session, one: Waiting) -> int:
+    """What the members named in a roster pay a month now, together."""
+    numbers = [
+        line.values.get("individual_account_no", "")
+        for line in store.rows(session, one.roster.id, limit=one.sound, state=SOUND)
+    ]
+    account = IndividualAccount
+    monthly = account.unit_monthly_amount_cents + account.individual_monthly_amount_cents
+    found = 0
+    for some in parts(numbers):
+        query = select(func.coalesce(func.sum(monthly), 0))
+        found += int(session.scalar(query.where(account.individual_account_no.in_(some))) or 0)
     return found
 
 

@@ -27,8 +27,6 @@ from tests.servers import Databases
 from webapp.rooms import register_handlers
 
 ROOT = Path(__file__).resolve().parents[2]
-# centre folder → whose tables and texts; 达州 has no folder yet: the general table is its rule
-FOLDERS = {"qiandongnan": "qiandongnan", "xizang": "xizang", "dazhou": "qiandongnan"}
 Open = Callable[[str], Centre]
 
 
@@ -67,15 +65,14 @@ def _seed(url: str, name: str) -> None:
     with people.store(url) as sessions, sessions() as session:
         rt = _runtime(sessions, session, Clock(), name)
         demo.load(session, rt.profile, now=rt.clock())
-        folder = None if name == "dazhou" else name
-        for key, _, files in service_files(ROOT / "bpmn", folder or "nobody"):
+        for key, _, files in service_files(ROOT / "bpmn", name):
             if key in rt.profile.services:
                 engine.deploy(rt, key, files)
         assert session.scalar(select(Unit.id).limit(1)) is not None
 
 
 def _runtime(sessions: sessionmaker[Session], session: Session, clock: Clock, name: str) -> Runtime:
-    center = centers.load(ROOT, FOLDERS[name])
+    center = centers.load(ROOT, name)
     calendar = WorkingCalendar(session.get_bind().engine)
     return Runtime(session, clock, calendar, center.prefix, center)
 

@@ -157,7 +157,7 @@ class Desk:
     def person(self, **values: Any) -> dict[str, str]:
         """A row about somebody new, as it would be typed for 开户."""
         serial = next(_people)
-        birth = f"19{70 + serial // 900 % 30}0115"
+        birth = f"{1985 + serial // 900 % 12}0115"
         facts = {
             "person_name": name_of(serial),
             "id_no": resident_id(serial % 900 + 1, birth=birth),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +13,10 @@ from sqlalchemy.orm import Session, sessionmaker
 from engine.database import configure, transaction
 from engine.errors import Conflict, Problem, Refused
 from engine.owed import jobs
+from forms.excel import reading
+from forms.excel.reading import Sheet
 from forms.excel.templates import template
-from forms.rosters import importing
+from forms.rosters import importing, parked
 from forms.rosters.base import Desk, RosterForm
 from handlers.rosters import store
 from handlers.rosters.models import APPLYING, Roster, RosterFile
@@ -211,6 +214,66 @@ def test_progress_is_told_while_it_works(desk: Importing, monkeypatch: pytest.Mo
     jobs.run_one(desk, job_id, clock=desk.clock)
     seen = desk.job(job_id)
     assert (seen.done, seen.total, seen.message) == (4, 6, "已校验 4 行，有误 1 行")
+    assert desk.work(job_id)["faulty"] == 1
+
+
+def test_the_next_slice_reads_on_without_opening_the_file_again(
+    desk: Importing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "PIECE_ROWS", 2)
+    monkeypatch.setattr(jobs, "SLICE_SECONDS", 0.0)
+    opened: list[Sheet] = []
+    read = reading.read
+
+    def noted(*args: Any, **more: Any) -> Sheet:
+        opened.append(read(*args, **more))
+        return opened[-1]
+
+    monkeypatch.setattr(reading, "read", noted)
+    desk.bring(sheet(6))
+    assert len(opened) == 1
+    assert not alive(opened[0])
+
+
+def test_a_slice_that_comes_too_late_opens_the_file_anew(
+    desk: Importing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "PIECE_ROWS", 2)
+    monkeypatch.setattr(jobs, "SLICE_SECONDS", 0.0)
+    closed = threading.Event()
+    put = parked.park
+
+    def briefly(key: tuple[int, ...], opened: parked.Opened) -> None:
+        close = opened.sheet.close
+        monkeypatch.setattr(type(opened.sheet), "close", lambda _: (close(), closed.set()))
+        put(key, opened)
+
+    monkeypatch.setattr(parked, "PARKED_SECONDS", 0.0)
+    monkeypatch.setattr(parked, "park", briefly)
+    job_id = desk.upload(sheet(4))
+    assert jobs.run_one(desk, job_id, clock=desk.clock)
+    assert closed.wait(10)
+    monkeypatch.undo()
+    assert desk.work(job_id)["rows"] == 4
+    assert numbers(desk) == ["A0", "A1", "A2", "A3"]
+
+
+def test_one_file_at_most_is_kept_open(desk: Importing, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (reading.read(sheet(1), Wages.columns()) for _ in range(2))
+    for key, one in enumerate((first, second)):
+        parked.park((key,), parked.Opened(one, None, {}))  # type: ignore[arg-type]
+    assert (alive(first), alive(second)) == (False, True)
+    assert parked.take((0,)) is None
+    found = parked.take((1,))
+    assert found is not None
+    found.sheet.close()
+    assert not alive(second)
+
+
+def alive(sheet: Sheet) -> bool:
+    """Whether the process that reads it is still there."""
+    assert sheet._source is not None
+    return sheet._source._child.poll() is None
 
 
 @pytest.mark.parametrize("replace", [False, True])
@@ -226,9 +289,9 @@ def test_killed_at_any_moment_it_goes_on_and_no_row_comes_twice(
         shop = Importing(sessionmaker(engine), clock, Wages)
         return jobs.run_one(shop, job_id, clock=clock)
 
-    moment = 0
+    moment = 3 * replace
     while True:
-        moment += 4
+        moment += 6
         clear(desk)
         job_id = desk.upload(sheet(6), replace=replace)
         if not killed(database_url, moment, deed):

@@ -24,6 +24,7 @@ from handlers.parameters.declared import BASE_FLOOR, DEPOSIT_RATE
 from handlers.parameters.models import ParameterValue
 from tests.builders import people
 from tests.builders.parameters import ROOT, enter, noon, row
+from tests.builders.profiles import product
 from tests.conftest import Clock
 
 RATES = [row("2016-02-21", "1.50"), row("2025-05-08", "1.75")]
@@ -305,15 +306,15 @@ QIANDONGNAN = (ROOT / "bpmn/centers/qiandongnan/center.toml").read_text(encoding
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ('value = "1.50"', "value = 1.50", "parameters.deposit_rate[1].value 应为加引号的文字"),
-        ('value = "1.50"', 'value = "150"', "deposit_rate（2016-02-21 起）的 value 应在 0.01% 至"),
-        ("deposit_rate = [", "deposit_rat = [", "参数 deposit_rat 不认识，是不是 deposit_rate。"),
-        ("2016-02-21", "2016-02-30", "不符合 TOML 写法"),
-        ('{ starts_on = 2016-02-21, value = "1.50", source', "{ source", "starts_on"),
+        ('value = "1570.00"', "value = 1570.0", "parameters.base_floor[1].value 应为加引号的文字"),
+        ('value = "1570.00"', 'value = "15"', "base_floor（2019-12-01 起）的 value 应在 100.00 "),
+        ("base_floor = [", "base_flor = [", "参数 base_flor 不认识，是不是 base_floor。"),
+        ("2019-12-01", "2019-12-32", "不符合 TOML 写法"),
+        ('{ starts_on = 2019-12-01, value = "1570.00", source', "{ source", "starts_on"),
         (
-            'source = "银发〔2016〕43 号（凭记忆）"',
-            'source = ""',
-            "deposit_rate[1].source 不能为空",
+            'value = "1570.00", source = "演示数据"',
+            'value = "1570.00", source = ""',
+            "base_floor[1].source 不能为空",
         ),
     ],
 )
@@ -321,12 +322,9 @@ def test_the_file_is_checked_before_the_hall_opens(
     tmp_path: Path, old: str, new: str, sentence: str
 ) -> None:
     assert old in QIANDONGNAN
-    folder = tmp_path / "bpmn" / "centers" / "qiandongnan"
-    folder.mkdir(parents=True)
-    text = QIANDONGNAN.replace(old, new, 1)
-    (folder / "center.toml").write_text(text, encoding="utf-8")
+    root = product(tmp_path, "qiandongnan", QIANDONGNAN.replace(old, new, 1))
     with pytest.raises(CenterError) as error:
-        centers.load(tmp_path, "qiandongnan")
+        centers.load(root, "qiandongnan")
     assert error.value.text.startswith("bpmn/centers/qiandongnan/center.toml：")
     assert sentence in error.value.text
     assert error.value.text.count("。") == 1

@@ -329,7 +329,10 @@ def test_another_unit_has_its_own(operator: FlaskClient, stranger: FlaskClient) 
 def test_staff_do_not_file_for_units(reviewer: FlaskClient) -> None:
     assert reviewer.get(PAGE).status_code == 403
     assert reviewer.get(f"{PAGE}/roster.xlsx").status_code == 403
-    assert reviewer.get(f"{PAGE}/people?q=龙", headers={"Accept": "application/json"}).status_code == 403
+    assert (
+        reviewer.get(f"{PAGE}/people?q=龙", headers={"Accept": "application/json"}).status_code
+        == 403
+    )
 
 
 def test_html_in_a_name_stays_text(operator: FlaskClient) -> None:

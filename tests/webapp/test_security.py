@@ -33,6 +33,7 @@ NO_ADMINS = (IN, 403, 403, 403, 403)
 OWN_UNIT_AND_BRANCH = (IN, 200, 404, 200, 404)
 MINE_ALONE = (IN, 200, 404, 404, 404)
 MOVED = (303, 302)
+ROSTER = "/services/open_accounts"
 Answer = int | str | tuple[int, ...]
 
 
@@ -70,7 +71,7 @@ PLACES: dict[str, list[Place]] = {
     "demo.phone": [Place("/demo/phone", EVERYBODY)],
     "services.page": [
         Place(f"/services/{SERVICE}", OPERATORS),
-        Place("/services/unknown", (IN, 404, 404, 403, 403)),
+        Place("/services/unknown", (IN, 404, 404, 404, 404)),
     ],
     "services.draft": [Place(f"/services/{SERVICE}/draft", OPERATORS, "POST")],
     "materials.upload": [
@@ -79,6 +80,35 @@ PLACES: dict[str, list[Place]] = {
     "materials.upload_again": [Place("/requests/{no}/materials", (IN, 409, 404, 409, 404), "POST")],
     "materials.show": [Place("/materials/{token}", OWN_UNIT_AND_BRANCH)],
     "materials.remove": [Place("/materials/{token}/remove", (IN, 422, 404, 404, 404), "POST")],
+    # a roster of one's own unit; what the pages do is told in test_roster_page.py
+    **{
+        f"rosters.{name}": [
+            Place(f"{ROSTER}/{path}", (IN, *(answer,) * 2, 403, 403), method),
+            Place(f"/requests/{{no}}/rows/{again}", (IN, 409, 404, 409, 404), method),
+        ]
+        for name, path, again, method, answer in (
+            ("cell", "rows/1", "1", "POST", 422),
+            ("check", "check", "check", "POST", 200),
+            ("people", "people", "people", "GET", 200),
+            ("progress", "progress.json", "progress.json", "GET", 200),
+            ("template", "template.xlsx", "template.xlsx", "GET", 200),
+            ("faulty", "errors.xlsx", "errors.xlsx", "GET", 200),
+            ("whole", "roster.xlsx", "roster.xlsx", "GET", 200),
+            ("paper", "roster", "sheet", "GET", 200),
+            ("upload", "import", "import", "POST", 422),
+            ("undo", "undo", "undo", "POST", MOVED),
+        )
+    },
+    "rosters.paste": [
+        Place(f"{ROSTER}/rows", (IN, 422, 422, 403, 403), "POST"),
+        Place("/requests/{no}/rows", (IN, 409, 404, 409, 404), "POST"),
+    ],
+    # this request has no roster; with one they are in test_roster_filed.py
+    "rosters.rows": [Place("/requests/{no}/rows", (IN, 404, 404, 404, 404))],
+    "rosters.filed_book": [Place("/requests/{no}/rows.xlsx", (IN, 404, 404, 404, 404))],
+    "rosters.filed_sheet": [Place("/requests/{no}/rows/print", (IN, 404, 404, 404, 404))],
+    "rosters.filed_progress": [Place("/requests/{no}/rows.json", (IN, 404, 404, 404, 404))],
+    "rosters.reuse": [Place("/requests/{no}/rows/reuse", (IN, 404, 404, 404, 404), "POST")],
     "requests.page": [Place("/requests/{no}", OWN_UNIT_AND_BRANCH)],
     "requests.decide": [
         # No step of theirs, or not their verb: a sentence on their own page, 404 for strangers.

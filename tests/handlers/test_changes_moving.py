@@ -1,0 +1,424 @@
+"""内部转移 both ways, 账户合并 and 撤销: the people, their money, and the books behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from engine.calendar import ZONE
+from handlers.ledger import closing, settling
+from handlers.ledger.models import Entry, LedgerAccount, UnitTotal, Voucher
+from tests.builders.books import CLERK
+from tests.builders.changes import FAR, A, B, C, Ground, ground, newcomer
+from tests.builders.members import resident_id
+from tests.conftest import Clock
+
+RICH = 10_000_000
+
+
+@pytest.fixture
+def here(database_url: str, clock: Clock) -> Iterator[Ground]:
+    with ground(database_url, clock, day="2026-07-02") as made:
+        yield made
+
+
+@pytest.fixture
+def sent(database_url: str, clock: Clock) -> Iterator[Ground]:
+    """A centre where the old unit starts (XZ)."""
+    with ground(database_url, clock, "2026-07-02", transfer_started_by="old_unit") as made:
+        yield made
+
+
+def total(here: Ground, unit: str) -> int:
+    here.books.session.rollback()
+    row = here.books.session.get(UnitTotal, unit, populate_existing=True)
+    return row.balance_cents if row else 0
+
+
+def settled(here: Ground) -> None:
+    """The fund year 2025/26 is settled, and it is 2 July."""
+    here.books.on("2026-06-30")
+    settling.settle(here.books.rt, CLERK, 2026)
+    here.books.on("2026-07-02")
+
+
+# ── the new unit takes over ──────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("unit", [B, C])
+def test_sx_10_1_the_account_itself_moves_with_all_its_money(here: Ground, unit: str) -> None:
+    no = here.sealed(1, unit, cents=RICH)
+    before = here.account(no)
+    assert here.apply("InternalTransfer", newcomer(1)) == [""]
+    account = here.account(no)
+    assert (account.id, account.unit_account_no, account.branch_code) == (before.id, A, "QDN01")
+    assert (account.account_status, account.sealed_on) == ("02", before.sealed_on)
+    assert (here.heads(unit), here.heads(A)) == ((0, 0), (0, 1))
+    assert (total(here, unit), total(here, A)) == (0, RICH)
+    (change,) = here.changes(kind="transfer")
+    assert (change.from_unit_account_no, change.to_unit_account_no) == (unit, A)
+    assert (change.amount_cents, change.other_account_id, change.reason) == (RICH, None, "工作调动")
+    here.verify()
+
+
+def test_carried_forward_stays_carried_forward_and_interest_goes_on(
+    database_url: str, clock: Clock
+) -> None:
+    with ground(database_url, clock, day="2026-06-01") as here:
+        no, stays = here.sealed(1, C, cents=RICH), here.sealed(2, C, cents=RICH)
+        settled(here)
+        carried = here.money(no).carried_forward_cents
+        assert carried == RICH + 12_500, "30 days at 1.5 % of 100,000.00"
+        assert here.apply("InternalTransfer", newcomer(1)) == [""]
+        assert here.money(no).carried_forward_cents == carried
+        here.books.on("2027-06-30")
+        settling.settle(here.books.rt, CLERK, 2027)
+        assert here.money(no).balance_cents == here.money(stays).balance_cents
+        for branch in ("QDN01", FAR):
+            closing.close_through(here.books.rt, branch, date(2027, 6, 30))
+        here.books.session.commit()
+        here.verify()
+
+
+def test_the_trial_balances_of_both_branches_hold_before_and_after_a_move(here: Ground) -> None:
+    no = here.sealed(1, C, cents=RICH)
+    here.books.on("2026-07-03")
+    assert here.apply("InternalTransfer", newcomer(1)) == [""]
+    here.books.on("2026-07-06")
+    for branch in ("QDN01", FAR):
+        closing.close_through(here.books.rt, branch, date(2026, 7, 5))
+    here.books.session.commit()
+    here.verify()
+    assert here.money(no).branch_code == "QDN01"
+
+
+def test_glossary_3_1_an_account_may_arrive_paid_for_at_the_new_units_rates(
+    database_url: str, clock: Clock
+) -> None:
+    with ground(database_url, clock, transfer_arrives="normal") as here:
+        here.set(A, unit_rate=12, individual_rate=6)
+        no = here.sealed(1, B)
+        assert here.apply("InternalTransfer", newcomer(1)) == [""]
+        account = here.account(no)
+        assert (account.account_status, account.sealed_on) == ("01", None)
+        assert (account.unit_monthly_amount_cents, account.individual_monthly_amount_cents) == (
+            96_000,
+            48_000,
+        )
+        assert here.heads(A) == (1, 0)
+        assert here.undo(here.changes(kind="transfer")[0].id) == [""]
+        account = here.account(no)
+        assert (account.account_status, account.unit_rate, account.employee_no) == ("02", 8, "Y001")
+        assert account.unit_monthly_amount_cents == 64_000
+        assert account.sealed_on is not None
+
+
+def test_who_has_an_account_here_already_is_paid_for_on_that_one(
+    sqlite_url: str, clock: Clock
+) -> None:
+    with ground(sqlite_url, clock, transfer_arrives="normal") as here:
+        here.member(1)
+        no = here.sealed(1, B)
+        assert here.apply("InternalTransfer", newcomer(1)) == [""]
+        assert here.account(no).account_status == "02"
+
+
+def test_nobody_is_taken_over_by_half_a_name_and_nothing_is_told(here: Ground) -> None:
+    no = here.sealed(1, B, cents=5)
+    cases: list[tuple[dict[str, str], str]] = [
+        ({"person_name": "龙德昌"}, "transfer.who"),
+        ({"id_no": resident_id(1)}, "transfer.name"),
+        ({"person_name": "杨秀兰", "id_no": resident_id(1)}, "transfer.no_match"),
+        ({"person_name": "龙德昌", "id_no": resident_id(2)}, "transfer.no_match"),
+        ({"person_name": "龙德昌", "individual_account_no": no}, "transfer.who"),
+        (
+            {"person_name": "龙德昌", "individual_account_no": no, "from_unit": C},
+            "transfer.no_match",
+        ),
+        ({"person_name": "龙德昌", "individual_account_no": no, "from_unit": B}, ""),
+    ]
+    for row, code in cases:
+        assert here.apply("InternalTransfer", row) == [code], row
+    assert here.apply("InternalTransfer", newcomer(1)) == ["transfer.here"]
+
+
+@pytest.mark.parametrize(
+    ("deed", "code"),
+    [("unseal", "transfer.not_sealed"), ("freeze", "members.frozen")],
+)
+def test_an_account_in_use_or_frozen_stays(here: Ground, deed: str, code: str) -> None:
+    no = here.sealed(1, B)
+    here.deed(deed, no)
+    assert here.apply("InternalTransfer", newcomer(1)) == [code]
+    assert here.account(no).unit_account_no == B
+
+
+def test_money_on_its_way_keeps_an_account_where_it_is(here: Ground) -> None:
+    no = here.sealed(1, B)
+    here.assess(no, unit=B)
+    assert here.apply("InternalTransfer", newcomer(1)) == ["changes.assessed"]
+    again = here.sealed(2, A)
+    other = here.member(2, A, id_no=resident_id(2, birth="19900101"))
+    here.assess(again)
+    pair = {"source_account_no": again, "target_account_no": other}
+    assert here.apply("AccountMerge", pair) == ["merge.other_person"]
+    with pytest.raises(Exception, match="已核定未入账"):
+        here.deed("close", again, reason="03")
+
+
+def test_with_two_sealed_accounts_elsewhere_it_must_be_said_which(here: Ground) -> None:
+    here.sealed(1, B)
+    far = here.sealed(1, C)
+    assert here.apply("InternalTransfer", newcomer(1)) == ["transfer.several"]
+    row = newcomer(1, individual_account_no=far, from_unit="镇远县古城旅游公司")
+    assert here.apply("InternalTransfer", row) == [""]
+    assert here.account(far).unit_account_no == A
+
+
+# ── the old unit sends ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("unit", [B, C])
+def test_xz_4a_money_and_interest_go_to_the_account_the_new_unit_opened(
+    sent: Ground, unit: str
+) -> None:
+    old = sent.sealed(1, A, cents=RICH)
+    new = sent.member(1, unit)
+    sent.books.on("2026-07-12")
+    row = {"individual_account_no": old, "to_unit": unit}
+    assert sent.apply("InternalTransfer", row) == [""]
+    interest = 4_167  # ten days at 1.5 % of 100,000.00
+    assert (sent.money(old).balance_cents, sent.money(old).status) == (0, "closed")
+    assert sent.money(new).balance_cents == RICH + interest
+    account = sent.account(old)
+    assert (account.account_status, account.closed_on) == ("03", date(2026, 7, 12))
+    (change,) = sent.changes(kind="transfer")
+    assert (change.amount_cents, change.interest_cents) == (RICH, interest)
+    assert (change.individual_account_id, change.other_account_id) == (
+        account.id,
+        sent.account(new).id,
+    )
+    assert (total(sent, A), total(sent, unit)) == (0, RICH + interest)
+    assert (sent.heads(A), sent.heads(unit)) == ((0, 0), (1, 0))
+    sent.verify()
+
+
+def test_xz_4a_opened_there_and_sealed_here_or_it_is_refused(sent: Ground) -> None:
+    old = sent.member(1, A)
+    row = {"individual_account_no": old, "to_unit": "凯里市清水江实验中学"}
+    assert sent.apply("InternalTransfer", row) == ["members.status"]
+    sent.deed("seal", old, reason="03")
+    assert sent.apply("InternalTransfer", row) == ["transfer.not_opened"]
+    assert sent.apply("InternalTransfer", row | {"to_unit": "凯里市清水江"}) == ["transfer.no_unit"]
+    assert sent.apply("InternalTransfer", row | {"to_unit": A}) == ["transfer.same_unit"]
+    new = sent.member(1, B)
+    sent.deed("freeze", new)
+    assert sent.apply("InternalTransfer", row) == ["transfer.not_opened"]
+    sent.deed("unfreeze", new)
+    assert sent.apply("InternalTransfer", row) == [""]
+
+
+# ── merging ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_sx_8_1_two_accounts_of_one_person_become_one(here: Ground) -> None:
+    old, new = here.sealed(1, B, cents=RICH), here.member(1, A, cents=100)
+    assert here.apply("InternalTransfer", newcomer(1)) == [""]
+    here.books.on("2026-07-12")
+    pair = {"source_account_no": old, "target_account_no": new}
+    assert here.apply("AccountMerge", pair) == [""]
+    assert here.money(new).balance_cents == RICH + 100 + 4_167
+    assert (here.account(old).account_status, here.heads(A)) == ("03", (1, 0))
+    (change,) = here.changes(kind="merge")
+    assert (change.amount_cents, change.interest_cents) == (RICH, 4_167)
+    here.verify()
+    assert here.undo(change.id) == [""]
+    assert (here.money(old).balance_cents, here.money(old).status) == (RICH, "open")
+    assert (here.account(old).account_status, here.heads(A)) == ("02", (1, 1))
+    assert here.undo(here.changes(kind="transfer")[0].id) == [""]
+    assert here.heads(B) == (0, 1)
+    here.verify()
+
+
+@pytest.mark.parametrize("what", ["same", "person", "elsewhere", "closed", "frozen"])
+def test_sx_8_1_what_does_not_belong_together_stays_apart(here: Ground, what: str) -> None:
+    source, target = here.sealed(1), here.member(2)
+    pair = {"source_account_no": source, "target_account_no": target}
+    if what == "same":
+        pair["target_account_no"] = source
+    elif what == "elsewhere":
+        pair["target_account_no"] = here.member(1, B)
+    elif what == "closed":
+        here.deed("close", source, reason="03")
+    elif what == "frozen":
+        here.deed("freeze", source)
+    codes = {
+        "same": "merge.same",
+        "person": "merge.other_person",
+        "elsewhere": "changes.not_found",
+        "closed": "merge.other_person",
+        "frozen": "merge.other_person",
+    }
+    assert here.apply("AccountMerge", pair) == [codes[what]]
+
+
+# ── undoing ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("unit", [B, C])
+def test_xz_4f_a_transfer_taken_back_leaves_everything_as_it_was(here: Ground, unit: str) -> None:
+    no = here.sealed(1, unit, cents=RICH)
+    row, carried = here.account(no), here.money(no).carried_forward_cents
+    facts = {column.name: getattr(row, column.name) for column in row.__table__.columns}
+    assert here.apply("InternalTransfer", newcomer(1)) == [""]
+    (change,) = here.changes(kind="transfer")
+    here.books.on("2026-07-20")
+    assert here.undo(change.id) == [""]
+    row = here.account(no)
+    assert {name: getattr(row, name) for name in facts} == facts
+    assert here.money(no).carried_forward_cents == carried
+    assert (total(here, unit), total(here, A)) == (RICH, 0)
+    (change,) = here.changes(kind="transfer")
+    assert (change.undone_by, change.undone_reason) == ("杨秀兰", "撤销本月变更")
+    assert change.undone_at is not None
+    here.verify()
+    assert here.undo(change.id) == ["undo.undone"]
+    assert here.apply("InternalTransfer", newcomer(1)) == [""]
+
+
+def test_xz_4f_a_sent_transfer_is_taken_back_with_its_interest(sent: Ground) -> None:
+    old, new = sent.sealed(1, A, cents=RICH), sent.member(1, C)
+    sent.books.on("2026-07-12")
+    assert sent.apply("InternalTransfer", {"individual_account_no": old, "to_unit": C}) == [""]
+    (change,) = sent.changes(kind="transfer")
+    assert sent.undo(change.id) == [""]
+    assert (sent.money(old).balance_cents, sent.money(new).balance_cents) == (RICH, 0)
+    assert (sent.account(old).account_status, sent.heads(A)) == ("02", (0, 1))
+    assert sent.account(old).closed_on is None
+    sent.verify()
+
+
+def test_xz_2_1e_an_opening_taken_back_ends_the_account_for_good(here: Ground) -> None:
+    assert here.apply("OpenAccounts", newcomer(1)) == [""]
+    (change,) = here.changes()
+    assert here.undo(change.id) == [""]
+    account = here.account("010100000001")
+    assert (account.account_status, account.closed_on) == ("99", date(2026, 7, 2))
+    assert (here.money("010100000001").status, here.heads()) == ("closed", (0, 0))
+    here.verify()
+    assert here.apply("OpenAccounts", newcomer(1)) == [""], "and may be opened anew"
+
+
+def test_xz_2_1e_newest_first_whatever_the_order_of_the_rows(here: Ground) -> None:
+    no = here.member(1)
+    who = {"individual_account_no": no}
+    for form, more in (
+        ("SealAccounts", {"reason": "04"}),
+        ("UnsealAccounts", {"contribution_base": "9,000.00"}),
+        ("SealAccounts", {"reason": "02"}),
+        ("UnsealAccounts", {}),
+        ("BaseAdjustment", {"contribution_base": "9,500.00"}),
+    ):
+        assert here.apply(form, who | more) == [""]
+    numbers = [change.id for change in here.changes()]
+    assert here.undo(numbers[1]) == ["undo.later"]
+    assert here.undo(*numbers[3:]) == ["", ""]
+    account = here.account(no)
+    assert (account.account_status, account.seal_or_close_reason) == ("02", "02")
+    assert here.undo(*numbers[1:3]) == ["", ""]
+    account = here.account(no)
+    assert (account.account_status, account.seal_or_close_reason) == ("02", "04")
+    assert account.contribution_base_cents == 800_000
+    assert account.sealed_on == date(2026, 7, 2)
+    assert here.undo(numbers[0]) == [""]
+    assert (here.account(no).account_status, here.heads()) == ("01", (1, 0))
+    here.verify()
+
+
+def test_xz_2_1e_only_this_months_changes_of_this_unit(here: Ground) -> None:
+    no = here.member(1)
+    assert here.apply("SealAccounts", {"individual_account_no": no}) == [""]
+    (change,) = here.changes()
+    assert here.undo(change.id, unit=B) == ["undo.not_found"]
+    assert here.undo(0) == ["undo.not_found"]
+    here.books.on("2026-08-01")
+    assert here.undo(change.id) == ["undo.month"]
+
+
+def test_what_rests_on_a_change_keeps_it(here: Ground) -> None:
+    assert here.apply("OpenAccounts", newcomer(1), newcomer(2)) == ["", ""]
+    opened, other = here.changes()
+    here.books.clock.advance(minutes=1)
+    here.books.pay({here.account("010100000001").ledger_account_id: 100})
+    assert here.undo(opened.id) == ["undo.used"]
+    here.assess("010100000002")
+    assert here.undo(other.id) == ["undo.assessed"]
+
+
+def test_money_that_came_in_since_keeps_a_transfer(here: Ground) -> None:
+    no = here.sealed(1, B, cents=RICH)
+    assert here.apply("InternalTransfer", newcomer(1)) == [""]
+    here.books.pay({here.account(no).ledger_account_id: 100})
+    assert here.undo(here.changes(kind="transfer")[0].id) == ["undo.posted"]
+
+
+def test_a_frozen_account_is_not_taken_back(here: Ground) -> None:
+    no = here.sealed(1, B, cents=RICH)
+    assert here.apply("InternalTransfer", newcomer(1)) == [""]
+    here.deed("freeze", no)
+    assert here.undo(here.changes(kind="transfer")[0].id) == ["undo.status"]
+
+
+def test_a_centre_that_undoes_nothing_says_so(sqlite_url: str, clock: Clock) -> None:
+    with ground(sqlite_url, clock, undo_span="none") as here:
+        assert here.apply("OpenAccounts", newcomer(1)) == [""]
+        assert here.undo(here.changes()[0].id) == ["undo.none"]
+
+
+# ── the ledger ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_units_journal_shows_its_own_side_of_a_move(here: Ground) -> None:
+    here.sealed(1, C, cents=RICH)
+    assert here.apply("InternalTransfer", newcomer(1)) == [""]
+    query = (
+        select(Voucher.unit_account_no, Entry.amount_cents)
+        .join(Entry, Entry.voucher_id == Voucher.id)
+        .join(LedgerAccount, LedgerAccount.id == Entry.account_id)
+        .where(LedgerAccount.kind == "member", Voucher.business == "internal_transfer")
+        .order_by(Voucher.id)
+    )
+    assert here.books.session.execute(query).all() == [(C, -RICH), (A, RICH)]
+
+
+def test_verify_still_finds_an_account_that_was_carried_off(here: Ground) -> None:
+    no = here.sealed(1, C, cents=RICH)
+    ledger = here.money(no)
+    here.set(no, branch_code="QDN01")
+    here.books.session.execute(
+        LedgerAccount.__table__.update()
+        .where(LedgerAccount.id == ledger.id)
+        .values(branch_code="QDN01")
+    )
+    here.books.session.commit()
+    from handlers.ledger import verifying
+
+    codes = {fault.code for fault in verifying.verify(here.books.session).faults}
+    assert {"voucher.branch", "branch.balance"} <= codes
+
+
+def test_no_transfer_while_the_years_interest_is_being_paid(here: Ground) -> None:
+    from handlers.ledger.models import InterestSettlement
+
+    here.sealed(1, B, cents=RICH)
+    now = here.books.rt.clock()
+    year = InterestSettlement(fund_year=2026, posted_on=now.astimezone(ZONE).date(), started_at=now)
+    here.books.session.add(year)
+    here.books.session.commit()
+    assert here.apply("InternalTransfer", newcomer(1)) == ["changes.settling"]
+    year.finished_at = now + timedelta(minutes=1)
+    here.books.session.commit()
+    assert here.apply("InternalTransfer", newcomer(1)) == [""]
