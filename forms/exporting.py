@@ -64,12 +64,12 @@ def export_column(column: Column) -> ExportColumn:
 
 
 def export_columns(offered: Offered) -> list[ExportColumn]:
-    return [export_column(column) for column in offered.columns]
+    return [export_column(column) for _, column in offered.data]
 
 
 def row_of(offered: Offered, values: Sequence[Any]) -> list[Any]:
     """The values of the columns this centre shows."""
-    return [values[place] for place in offered.places]
+    return [values[place] for place, _ in offered.data]
 
 
 def write(
@@ -106,7 +106,7 @@ class _Counted:
     ) -> None:
         self._pieces = reading.pieces(session, asked)
         self._offered, self._told = offered, told
-        self.totals: list[Any] = [0 if column.total else None for column in offered.columns]
+        self.totals: list[Any] = [0 if column.total else None for _, column in offered.data]
 
     def rows(self) -> Iterator[list[Any]]:
         summed = [place for place, total in enumerate(self.totals) if total is not None]

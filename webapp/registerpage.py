@@ -23,6 +23,8 @@ from webapp.runtime import center, session
 TOKEN_CHARS_MAX = 40
 FIGURES_MAX = 4  # fit beside each other
 _CLASSES = {"head": "is-head", "key": "is-key", "row": "is-row", "end": "is-end", "off": "is-off"}
+_UNBROKEN = ("name", "day", "month", "moment", "id_no", "mobile", "card")
+_COUNTED = {"人": "人数", "笔": "笔数", "件": "件数", "条": "条数", "张": "张数"}
 Link = Callable[[Drill, Mapping[str, Any]], str]
 
 
@@ -58,8 +60,12 @@ class Figure:
 
 
 def rows_of(offered: Offered, page: Page, link: Link) -> list[list[Cell]]:
+    shown = list(zip(_shown(offered), _classes(offered), strict=True))
     return [
-        [_cell(column, line.values[place], line.extra, link) for place, column in _shown(offered)]
+        [
+            _cell(column, line.values[place], css, extra=line.extra, link=link)
+            for (place, column), css in shown
+        ]
         for line in page.lines
     ]
 
@@ -68,12 +74,28 @@ def _shown(offered: Offered) -> list[tuple[int, Column]]:
     return list(zip(offered.places, offered.columns, strict=True))
 
 
-def _cell(column: Column, value: Any, extra: Mapping[str, Any], link: Link) -> Cell:
+def _classes(offered: Offered) -> list[str]:
+    """On a telephone small values stand two to a line: the first left, the second right."""
+    found, left = [], True
+    for column in offered.columns:
+        names = [_CLASSES[column.phone]]
+        if column.phone == "end":
+            names = [] if left else ["is-end"]
+            left = not left
+        elif column.phone == "row":
+            left = True
+        names += ["num"] if column.kind in NUMERIC else []
+        names += ["text-nowrap"] if column.kind in _UNBROKEN else []
+        found.append(" ".join(names))
+    return found
+
+
+def _cell(column: Column, value: Any, css: str, *, extra: Mapping[str, Any], link: Link) -> Cell:
     text = text_of(column, value)
     return Cell(
         text=text,
         column=column,
-        css=css(column),
+        css=css,
         tone=column.tones.get(text, "idle") if column.kind == "state" else "",
         url=link(column.drill, extra) if column.drill and text else "",
     )
@@ -86,36 +108,37 @@ def text_of(column: Column, value: Any) -> str:
     return reading(export_column(column).kind, value)
 
 
-def css(column: Column) -> str:
-    names = [_CLASSES[column.phone]]
-    if column.kind in NUMERIC:
-        names.append("num")
-    if column.kind in ("name", "day", "month", "moment", "id_no", "mobile", "card"):
-        names.append("text-nowrap")
-    return " ".join(names)
-
-
 def figures(offered: Offered, page: Page) -> list[Figure]:
-    """Rows and sums of everything asked; the sum of the key column stands out."""
+    """Rows and sums of everything asked; the sum of the key column stands first and out."""
     noun = offered.register.noun
-    found = [Figure("合计", f"{page.sums.rows:,}", noun)]
-    for place, column in _shown(offered):
-        total = page.sums.totals[place]
-        if total is not None and len(found) < FIGURES_MAX:
-            main = column.phone == "key"
-            unit = "元" if column.kind == "money" else ""
-            figure = Figure(f"{column.label}合计", text_of(column, total), unit, main=main)
-            found.insert(0 if main else len(found), figure)
+    found = [Figure(_COUNTED.get(noun, "共"), f"{page.sums.rows:,}", noun)]
+    summed = [(place, column) for place, column in _shown(offered) if column.total]
+    summed.sort(key=lambda pair: pair[1].phone != "key")
+    for place, column in summed[: FIGURES_MAX - 1]:
+        unit = "元" if column.kind == "money" else ""
+        main = column.phone == "key"
+        text = text_of(column, page.sums.totals[place])
+        label = column.label if "合计" in column.label else f"{column.label}合计"
+        found.insert(0 if main else len(found), Figure(label, text, unit, main=main))
     return found
 
 
-def feet(offered: Offered, page: Page) -> list[Cell]:
-    """本页小计 under the columns that have a sum; [] when none has."""
+@dataclass(frozen=True, slots=True)
+class Feet:
+    """本页小计: `ahead` columns without a sum stand before the first one that has one."""
+
+    ahead: int
+    cells: list[Cell]
+
+
+def feet(offered: Offered, page: Page) -> Feet | None:
+    """None when no column has a sum."""
     cells = []
-    for place, column in _shown(offered):
+    for (place, column), css in zip(_shown(offered), _classes(offered), strict=True):
         total = sum(line.values[place] or 0 for line in page.lines) if column.total else None
-        cells.append(Cell(text_of(column, total), column, css(column)))
-    return cells if any(cell.text for cell in cells) else []
+        cells.append(Cell(text_of(column, total), column, css))
+    ahead = next((n for n, cell in enumerate(cells) if cell.column.total), None)
+    return None if ahead is None else Feet(ahead, cells[ahead:])
 
 
 def fields(register: Register, asked: Asked) -> list[Field]:

@@ -251,7 +251,7 @@ def _draw(offered: Offered, asked: Asked, found: Page | None) -> str:
         page=found,
         rows=registerpage.rows_of(offered, found, link) if found else [],
         figures=registerpage.figures(offered, found) if found else [],
-        feet=registerpage.feet(offered, found) if found else [],
+        feet=registerpage.feet(offered, found) if found else None,
         fields=registerpage.fields(offered.register, asked),
         rows_offered=[(str(n), f"{n} 行") for n in ROWS_OFFERED],
         taking=registerpage.taking(offered.key, asked, found.sums.rows if found else 0),

@@ -6,11 +6,13 @@ Operators have one page, `/unit`; staff look a unit of their branches up by numb
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from engine.errors import NotFound, Problem
+from forms.excel.exports import ExportColumn
 from handlers.amounts import rate_text
 from handlers.identifiers import mask_card, mask_id, mask_mobile
 from handlers.months import month_after, month_of
@@ -20,8 +22,9 @@ from handlers.units import books
 from handlers.units.codes import ECONOMIC_TYPES, ID_TYPES, INDUSTRIES, UNIT_STATUSES
 from handlers.units.models import Unit
 from handlers.units.states import DEFERRED, NORMAL
-from webapp import charts
+from webapp import charts, printing
 from webapp.format import day, local, money
+from webapp.printing import PrintSheet
 from webapp.runtime import actor, center, me, now, runtime, session
 from webapp.security import audience
 
@@ -71,6 +74,41 @@ def page(account_no: str) -> ResponseReturnValue:
     if unit is None:
         raise unknown_unit()
     return _page(unit)
+
+
+@bp.get("/unit.pdf")
+@audience("operator")
+def own_paper() -> ResponseReturnValue:
+    profile = me()
+    assert profile is not None
+    return _paper(profile.unit_account_no or "")
+
+
+@bp.get("/units/<account_no>.pdf")
+@audience("staff")
+def paper(account_no: str) -> ResponseReturnValue:
+    return _paper(account_no)
+
+
+def _paper(account_no: str) -> ResponseReturnValue:
+    """单位基本情况 on A4: the two tables of the page, one below the other."""
+    known = account_no.isprintable() and len(account_no) <= QUERY_CHARS_MAX
+    unit = books.unit_within(session(), actor().domains, account_no) if known else None
+    if unit is None:
+        raise unknown_unit()
+    groups = _groups(unit, books.books(session(), account_no))
+    sheet = PrintSheet(
+        title="单位基本情况",
+        columns=[ExportColumn("类别"), ExportColumn("项目"), ExportColumn("内容", width=40)],
+        rows=[(name, label, text or "—") for name, rows in groups.items() for label, text in rows],
+        at=now(),
+        by=actor().name,
+        filters=[("单位名称", unit.unit_name), ("单位账号", account_no)],
+    )
+    answer = Response(printing.pdf_of(printing.sheet_html(sheet)), mimetype="application/pdf")
+    name = quote(f"单位基本情况{local(now()):%Y%m%d}.pdf")
+    answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+    return answer
 
 
 def unknown_unit() -> NotFound:

@@ -18,11 +18,13 @@ from sqlalchemy.orm import Session
 from engine import events
 from engine.errors import Conflict, HallError, OperationFailed, Problem, Refused
 from engine.operations import Call, operation
+from engine.owed import messages
 from engine.runtime import Actor, Runtime
-from handlers.amounts import money_text, parse_money
+from handlers.amounts import capitals, money_text, parse_money
 from handlers.banking import debiting
 from handlers.banking.models import (
     AWAITING,
+    BANK_SLIP,
     CANCELLED,
     DEBITING,
     DECLINED,
@@ -31,6 +33,7 @@ from handlers.banking.models import (
     PAID,
     REALTIME,
     SUSPENDED,
+    TRANSFER,
     UNCLAIMED,
     BankReceipt,
     DebitOrder,
@@ -237,7 +240,11 @@ def _set_free(session: Session, payment: Payment) -> None:
     """Money that has arrived for it already is the unit's, without a purpose."""
     for receipt in session.scalars(
         select(BankReceipt)
-        .where(BankReceipt.payment_id == payment.id, BankReceipt.open_cents > 0)
+        .where(
+            BankReceipt.unit_account_no == payment.unit_account_no,
+            BankReceipt.payment_id == payment.id,
+            BankReceipt.open_cents > 0,
+        )
         .with_for_update()
     ):
         receipt.payment_id, receipt.why = None, "缴款单已取消，请处理这笔款项。"
@@ -293,12 +300,25 @@ def register_request(call: Call) -> dict[str, Any]:
             payment = register(call.rt, actor, number, picked, **more)
     except HallError as refusal:
         raise OperationFailed(*refusal.problems) from refusal
+    if payment.method in (TRANSFER, BANK_SLIP):
+        _tell_slip(call, payment)
     return {
         "id": payment.id,
         "slip_no": payment.slip_no,
         "method": payment.method,
         "amount_cents": payment.amount_cents,
     }
+
+
+def _tell_slip(call: Call, payment: Payment) -> None:
+    """The applicant learns what to write on the transfer."""
+    cents = payment.amount_cents
+    body = (
+        f"缴款单号 {payment.slip_no}，应缴 {money_text(cents)} 元（{capitals(cents)}）。"
+        "汇款时请在附言中填写缴款单号，金额须与应缴金额一致，到账后计入职工账户。"
+    )
+    title, who = f"请汇款：{money_text(cents)} 元", call.instance.starter_id
+    messages.about(call.rt, call.instance, who, title=title, body=body, channel="缴款")
 
 
 def _method(call: Call) -> str:

@@ -56,7 +56,11 @@ def _usable(session: Session, payment: Payment, given: Sequence[BankReceipt]) ->
     """Held until commit.  Money that has arrived for another payment is not there for this one."""
     own = session.scalars(
         select(BankReceipt)
-        .where(BankReceipt.payment_id == payment.id, BankReceipt.open_cents > 0)
+        .where(
+            BankReceipt.unit_account_no == payment.unit_account_no,  # the index begins with it
+            BankReceipt.payment_id == payment.id,
+            BankReceipt.open_cents > 0,
+        )
         .order_by(BankReceipt.id)
         .with_for_update()
     ).all()

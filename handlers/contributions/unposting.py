@@ -138,10 +138,13 @@ def step(rt: Runtime, actor: Actor, one: Remittance, reason: str) -> bool:
 
 
 def _standing(session: Session, one: Remittance) -> Voucher | None:
-    undone = aliased(Voucher)
+    """Found by the payment's request, for a key is no range in every collation."""
+    assert one.payment_id is not None
+    payment, undone = session.get_one(Payment, one.payment_id), aliased(Voucher)
     return session.scalar(
         select(Voucher)
         .where(
+            Voucher.business_no == payment.no,
             Voucher.key.startswith(allocating.keys_of(one), autoescape=True),
             Voucher.reversal_of.is_(None),
             ~exists().where(undone.reversal_of == Voucher.id),

@@ -181,6 +181,7 @@ YEARLY_STATEMENT = Register(
             label="个人对账单",
             of=_ACCOUNT.individual_account_no,
             read=lambda _no: "查看",
+            action=True,
             phone="row",
             drill=Drill(
                 "register:individual_ledger",

@@ -38,6 +38,12 @@ class Offered:
     def key(self) -> str:
         return self.register.key
 
+    @property
+    def data(self) -> list[tuple[int, Column]]:
+        """Places and columns of a file: without what is only to be clicked on."""
+        pairs = zip(self.places, self.columns, strict=True)
+        return [(place, column) for place, column in pairs if not column.action]
+
 
 def offered(center: Center, reader: Reader) -> list[Offered]:
     """What the centre's file lists and this reader may open, in the order of the file."""

@@ -57,7 +57,7 @@ class Column:
 
     Values: money 分, rate Decimal percent, month "YYYY-MM", day a date, moment an aware datetime.
     `words` puts codes into words; `tones` says which words stand out (done, wait, stop, doing).
-    `total`: summed over everything asked.
+    `total`: summed over everything asked.  `action`: something to do on the page (打印), no data.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Column:
     total: bool = False
     phone: Phone = "end"
     drill: Drill | None = None
+    action: bool = False
 
     @property
     def parts(self) -> tuple[Any, ...]:

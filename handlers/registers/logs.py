@@ -266,6 +266,7 @@ RECEIPTS = Register(
             label="凭证",
             of=_CASE.no,
             read=lambda _no: "打印",
+            action=True,
             phone="key",
             drill=Drill("receipt", {"no": "no"}),
         ),

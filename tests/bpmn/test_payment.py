@@ -34,6 +34,7 @@ def test_xz_2_4b_a_registered_payment_waits_for_the_money(desk: Desk) -> None:
     assert (desk.case(no).status, payment(desk).state) == ("running", "awaiting")
     assert payment(desk).amount_cents == 2 * MONTHLY
     assert remittances(desk) == [("remittance", "2026-07", "awaiting")]
+    assert desk.told(no) == ["请汇款：2,560.00 元"]
 
 
 def test_xz_2_4c_the_money_arrives_and_is_matched_and_posted(desk: Desk) -> None:
@@ -43,7 +44,7 @@ def test_xz_2_4c_the_money_arrives_and_is_matched_and_posted(desk: Desk) -> None
     assert (desk.case(no).status, payment(desk).state) == ("completed", "paid")
     assert held(desk, "suspense") == 0
     assert desk.unit.paid_through_month == "2026-07"
-    assert len(desk.told(no)) == 1
+    assert len(desk.told(no)) == 2  # the slip number, and the end
 
 
 def test_xz_2_4c_a_sum_that_fits_nothing_stays_in_suspense(desk: Desk) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from engine.database import transaction
 from handlers.contributions import allocating
+from handlers.ledger import accounts
 from tests.bpmn import tills
 from tests.bpmn.desks import Desk, Open, typed
 from tests.bpmn.tills import NO_MONEY, Bank, arrive, held, panels, payment, remittances, sign
@@ -105,6 +107,21 @@ def test_cx_u25a_many_people_are_posted_in_the_background(
     cx.house.run_jobs()
     assert (cx.case(no).status, remittances(cx)[0][2]) == ("completed", "posted")
     cx.house.verify()
+
+
+def test_cx_u25a_money_debited_for_an_account_that_is_gone_stays_the_units(
+    cx: Desk, bank: Bank
+) -> None:
+    """Nobody is there to read a refusal: the request ends, the money waits in suspense."""
+    sign(cx)
+    gone = cx.member()
+    no = cx.apply(KEY, through="2026-07", method="realtime")
+    with cx.rt() as rt, transaction(rt.session):
+        accounts.close(rt.session, cx.account(gone).ledger_account_id)
+    cx.house.run_jobs()
+    assert (cx.case(no).status, held(cx, "suspense")) == ("refused", 3 * MONTHLY)
+    assert remittances(cx) == [("remittance", "2026-07", "cancelled")]
+    assert len(bank.asked) == 1
 
 
 def _cleared(desk: Desk, action: str) -> None:

@@ -123,8 +123,8 @@ class Ground:
         self._calls += 1
         key = more.pop("key", f"roster:{id(self)}:{self._calls}")
         lines = [Line(values=each, seq=seq) for seq, each in enumerate(rows, start=1)]
+        work = self.work(unit, key, **more)
         with transaction(self.books.session):
-            work = self.work(unit, key, **more)
             applier, _ = applying._appliers[f"contributions.{form}"]
             found = applier(work, lines)
             self.books.session.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 from sqlalchemy import select
@@ -10,7 +11,7 @@ from sqlalchemy import select
 from engine.database import transaction
 from engine.errors import Conflict, Refused
 from handlers.banking import payments, receiving
-from handlers.banking.models import BankReceipt, Payment
+from handlers.banking.models import BankReceipt, DebitAgreement, DebitOrder, Payment
 from handlers.banking.receiving import slip_in
 from handlers.contributions import allocating
 from handlers.identifiers import luhn_check_digit
@@ -326,3 +327,46 @@ def test_a_month_posted_late_does_not_move_a_member_back(dues: Dues) -> None:
         dues.arrive(MONTHLY)
         dues.settle(payment)
     assert dues.session.get_one(IndividualAccount, anna.id).paid_through_month == "2026-04"
+
+
+def test_while_the_bank_may_be_debiting_nobody_gives_the_payment_up(dues: Dues) -> None:
+    dues.people(1)
+    dues.assess("2026-03")
+    payment = dues.register(method="realtime")
+    order = debiting_now(dues, payment)
+    with pytest.raises(Refused) as refused, transaction(dues.session):
+        payments.release(dues.rt, CLERK, payment)
+    assert refused.value.code == "payments.debiting"
+    with transaction(dues.session):
+        order.state, payment.state, payment.result = "declined", "declined", "余额不足"
+    with transaction(dues.session):
+        assert payments.release(dues.rt, CLERK, payment)
+    found = payment_of(dues, payment)
+    assert (found.state, found.result) == ("declined", "余额不足")
+    assert dues.states() == [("2026-03", "assessed")]
+
+
+def debiting_now(dues: Dues, payment: Payment) -> DebitOrder:
+    """The bank has been asked and has not answered."""
+    with transaction(dues.session) as session:
+        signed = DebitAgreement(
+            unit_account_no=UNIT,
+            branch_code="QDN01",
+            bank_name="建设银行",
+            bank_account_no="52001234567890",
+            account_name="单位",
+            since=date(2026, 1, 1),
+        )
+        session.add(signed)
+        session.flush()
+        order = DebitOrder(
+            order_no=f"{payment.slip_no}-1",
+            payment_id=payment.id,
+            agreement_id=signed.id,
+            amount_cents=payment.amount_cents,
+            state="unknown",
+            ordered_at=dues.rt.clock(),
+        )
+        session.add(order)
+        payment.state = "debiting"
+    return order

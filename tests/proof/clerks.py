@@ -36,6 +36,7 @@ from tests.proof.plan import Deed, person_of
 from tests.proof.town import FINANCE, Town, operator_of, staff_of
 
 NOBODYS_NAME = "现金存款"
+Where = tuple[str, str, str, str]  # service, scope, branch, name of whom it is for
 TRIES = 3  # of whoever met somebody else at the same thing
 KEYS = {
     p.OPEN: "open_accounts",
@@ -142,7 +143,7 @@ class Clerks:
     def file_rows(
         self,
         who: Actor,
-        where: tuple[str, str, str, str],
+        where: Where,
         rows: Sequence[dict[str, str]],
         token: str,
         *,
@@ -316,7 +317,7 @@ class Clerks:
         }
         mode = str(self.town.center.services["rate_adjustment"].options.get("fields", "both"))
         names = {"both": ("unit_rate", "individual_rate"), "one": ("rate",), "listed": ("offer",)}
-        kept = {name: typed[name] for name in (*names[mode], "reason")}
+        kept = {name: typed[name] for name in names[mode]} | {"reason": "董事会决议"}
         self._of_unit(deed, "rate_adjustment", kept, token)
 
     def _assess(self, deed: Deed, token: str) -> None:

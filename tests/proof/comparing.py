@@ -81,12 +81,7 @@ def accounts_expected(one: Proof) -> dict[str, Facts]:
 def accounts_held(one: Proof, session: Session) -> dict[str, Facts]:
     numbers = {unit.no: place for place, unit in enumerate(one.plan.units)}
     people = {person.id_no: key for key, person in one.plan.people.items()}
-    interest = dict(
-        session.execute(
-            select(Entry.account_id, func.sum(Entry.interest_cents)).group_by(Entry.account_id)
-        ).tuples()
-    )
-    interest |= _paid_on_30_june(session)
+    interest = _interest(session)
     query = (
         select(MemberChange.unit_account_no, Person.id_no, IndividualAccount, LedgerAccount)
         .join(IndividualAccount, IndividualAccount.id == MemberChange.individual_account_id)
@@ -115,8 +110,8 @@ def accounts_held(one: Proof, session: Session) -> dict[str, Facts]:
     return found
 
 
-def _paid_on_30_june(session: Session) -> dict[int, int]:
-    """Everything a voucher of interest has brought, beside what came with closing accounts."""
+def _interest(session: Session) -> dict[int, int]:
+    """By account of the books: what 30 June has brought, and what came when an account ended."""
     yearly = (
         select(Entry.account_id, func.sum(Entry.amount_cents))
         .join(Voucher, Voucher.id == Entry.voucher_id)

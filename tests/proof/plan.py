@@ -1,9 +1,9 @@
 """What two years bring to a town of units: who is enrolled, leaves, moves, and how each month is
 paid or not.  Drawn from a seed and nothing else: no product code is asked, not even for a rule.
 
-A month has fixed days (`DAYS`), so that what one deed needs has happened before it: people change
-on the 3rd, move on the 5th, think better of it on the 6th; months are assessed on the 10th and paid
-from the 12th.  Nobody follows from anybody else's unit within a day, so two processes may share one.
+A month has fixed days (`DAYS`), so that what a deed needs has happened before it: people change on
+the 3rd, move on the 5th, think better of it on the 6th; months are assessed on the 10th and paid
+from the 12th.  Within a day nothing follows from another unit, so two processes may share it.
 Money in 分.  An account is a label: person@unit it was opened in, "#2" for the second one there.
 """
 

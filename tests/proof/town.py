@@ -53,6 +53,18 @@ SERVICES = (
 )
 METHODS = "transfer,realtime,advance"
 CENTRES = {"amount": "xizang", "base": "qiandongnan"}
+# What a plan relies on in either centre, so that every verb comes up in both; how amounts are typed
+# and rounded, who starts a transfer and who reviews what is the centre's own.
+RELIED_UPON = {
+    "remit_months_max": "12",
+    "undo_span": "same_month",
+    "base_window": "july",
+    "unseal_same_month": "allowed",
+    "back_payment_span": "this_year",
+    "rate_changes_per_year": "1",
+    "base_changes_per_year": "1",
+    "fund_year_gate": "none",
+}
 
 
 @cache
@@ -64,10 +76,13 @@ def centre(entry: str) -> Center:
     raw["menu"] = [{"group": "证明", "services": [*SERVICES]}]
     names = {role["name"] for role in raw["roles"]}
     raw["roles"] += [{"name": post} for post in (OPERATOR, *POSTS) if post not in names]
+    since = {"starts_on": date(2002, 3, 24), "source": "证明"}
+    raw["parameters"] |= {name: [since | {"value": text}] for name, text in RELIED_UPON.items()}
     data = profiles.laid_over(ROOT, raw, lambda file, _: tomllib.loads(file.read_text("utf-8")))
-    for key in ("payment",):
-        data["services"][key].setdefault("options", {})["methods"] = METHODS
+    data["services"]["payment"].setdefault("options", {})["methods"] = METHODS
     data.pop("registers", None)  # nobody looks anything up here
+    for part in ("services", "notices"):
+        data[part] = {key: data[part][key] for key in data[part] if key in SERVICES}
     return Center.model_validate_json(orjson.dumps(data))
 
 

@@ -126,6 +126,15 @@ def test_xz_3_a_slip_adds_up_and_becomes_a_voucher_once_posted(
     assert f'href="/remittances/{ids[0]}/slip"' in operator.get("/registers/remittances").text
 
 
+def test_xz_6_2a_the_facts_of_a_unit_go_on_paper(
+    operator: FlaskClient, reviewer: FlaskClient, far_reviewer: FlaskClient
+) -> None:
+    for client, path in ((operator, "/unit.pdf"), (reviewer, f"/units/{UNIT}.pdf")):
+        assert f'href="{path}"' in client.get(path.removesuffix(".pdf")).text
+        assert client.get(path).data.startswith(b"%PDF-")
+    assert far_reviewer.get(f"/units/{UNIT}.pdf").status_code == 404
+
+
 # ── more than one person may take ──────────────────────────────────────────────────────────────
 
 

@@ -160,6 +160,11 @@ PLACES: dict[str, list[Place]] = {
         Place("/members/019999999999", (IN, 404, 404, 404, 404)),
     ],
     "members.ledger": [Place("/members/{member}/ledger", OWN_UNIT_AND_BRANCH)],
+    "units.own_paper": [Place("/unit.pdf", OPERATORS)],
+    "units.paper": [
+        Place(f"/units/{UNIT}.pdf", (IN, 403, 403, 200, 404)),
+        Place("/units/019999999999.pdf", (IN, 403, 403, 404, 404)),
+    ],
     "units.own": [Place("/unit", OPERATORS)],
     "units.index": [Place("/units", STAFF)],
     "units.page": [Place(f"/units/{UNIT}", (IN, 403, 403, 200, 404))],
