@@ -248,7 +248,7 @@ def _ordered(rt: Runtime, owner: Actor, payload: Mapping[str, Any]) -> _Order:
 def _make(work: Work, wanted: _Order) -> int:
     rt, session, asked = wanted.rt, wanted.rt.session, wanted.asked
     total = reading.sums(session, asked).rows
-    exporting.require(exporting.refusal(asked, 0, total) or exporting.too_many(total))
+    exporting.require(exporting.refusal(asked, 0, alone=0) or exporting.out_of_bounds(total))
     session.rollback()
 
     def told(rows: int) -> None:

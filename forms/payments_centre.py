@@ -26,7 +26,7 @@ from forms.payments_base import (
     month_words,
     months_panels,
 )
-from forms.payments_unit import Assessment, foreseen
+from forms.payments_unit import all_months, foreseen, through_words
 from handlers.amounts import capitals, money_text
 from handlers.contributions import assessing, unposting
 from handlers.contributions.assessing import BARRING, Asked
@@ -62,7 +62,8 @@ class BatchRemit(UnitApplication):
 
     @classmethod
     def choices(cls, desk: Desk) -> Mapping[str, Options]:
-        return Assessment.choices(desk)
+        _, cents = _moved(desk, attaching.waiting(desk.session, desk.scope))
+        return {"through": through_words(all_months(desk), cents)}
 
     @classmethod
     def judge(cls, desk: Desk, values: Mapping[str, str]) -> list[Problem]:
@@ -112,15 +113,9 @@ def _expected(
 ) -> list[Panel]:
     """What the months come to when the rosters have taken effect, to be checked month by month
     (DZ-U-06.4); the accepted amount is reckoned person by person."""
-    if not months or sum(one.sound for one in prepared) > EXPECTED_ROWS_MAX:
+    if not months or _too_long(prepared):
         return []
-    heads = cents = 0
-    for one in prepared:
-        sign = -1 if one.roster.key == "seal_accounts" else 1
-        if one.roster.key == "base_adjustment":
-            cents += one.cents - attaching.present_cents(desk.session, one)
-        else:
-            heads, cents = heads + sign * one.sound, cents + sign * one.cents
+    heads, cents = _moved(desk, prepared)
     rows = [
         (
             month_words(month.month),
@@ -140,6 +135,23 @@ def _expected(
             total=("合计", "", money_text(total)),
         )
     ]
+
+
+def _too_long(prepared: Sequence[Waiting]) -> bool:
+    return sum(one.sound for one in prepared) > EXPECTED_ROWS_MAX
+
+
+def _moved(desk: Desk, prepared: Sequence[Waiting]) -> tuple[int, int]:
+    """How many more are paid for, and how much more a month, when the rosters have taken effect;
+    nothing is said of long ones."""
+    heads = cents = 0
+    for one in () if _too_long(prepared) else prepared:
+        sign = -1 if one.roster.key == "seal_accounts" else 1
+        if one.roster.key == "base_adjustment":
+            cents += one.cents - attaching.present_cents(desk.session, one)
+        else:
+            heads, cents = heads + sign * one.sound, cents + sign * one.cents
+    return heads, cents
 
 
 class UndoPosted(ApplicationForm):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
 
 from engine.errors import Problem
@@ -51,8 +51,7 @@ class Assessment(UnitApplication):
 
     @classmethod
     def choices(cls, desk: Desk) -> Mapping[str, Options]:
-        months = assessing.offered(desk.session, here(desk), desk.today)
-        return {"through": tuple((month, month_words(month)) for month in months)}
+        return {"through": through_words(all_months(desk))}
 
     @classmethod
     def judge(cls, desk: Desk, values: Mapping[str, str]) -> list[Problem]:
@@ -65,6 +64,28 @@ class Assessment(UnitApplication):
 
 def _asked(desk: Desk, values: Mapping[str, str]) -> Asked:
     return Asked(here(desk), values.get("through", ""), desk.today)
+
+
+def all_months(desk: Desk) -> list[MonthSummary]:
+    """What would be assessed up to the last month offered."""
+    unit = here(desk)
+    months = assessing.offered(desk.session, unit, desk.today)
+    asked = Asked(unit, months[-1] if months else "", desk.today)
+    return assessing.foreseen(desk.session, asked) if months else []
+
+
+def through_words(months: Sequence[MonthSummary], more_cents: int = 0) -> Options:
+    """Each month that may be the last, with what all up to it come to: who decides reads it too.
+
+    `more_cents`: what rosters that go along add to a month.
+    """
+    found, cents = [], 0
+    for count, one in enumerate(months, 1):
+        cents += one.due.total_cents + more_cents
+        length = f"{count} 个月，" if count > 1 else ""
+        words = f"{month_words(one.month)}（{length}共 {money_text(cents)} 元）"
+        found.append((one.month, words))
+    return tuple(found)
 
 
 def foreseen(desk: Desk, values: Mapping[str, str]) -> list[MonthSummary]:

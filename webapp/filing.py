@@ -38,6 +38,7 @@ from webapp.runtime import actor, center, me, now, runtime, session
 VALUE_CHARS_MAX = 2_000  # far above any field; what is longer is refused by the check anyway
 TOKEN_CHARS_MAX = 64
 NEXT = "next-service"  # in the cookie, until the next page has asked
+PLACE = "place"  # in the cookie: the branch a member of staff works for at the moment
 LATER = "草稿已保存，可以稍后回来继续。"
 
 
@@ -67,13 +68,24 @@ def offered(key: str) -> Offer:
 
 
 def _place(profile: Profile, role: str) -> tuple[str, str]:
-    """Operators file for their unit, staff for the branch they hold the first step's post in."""
+    """Operators file for their unit, staff for a branch they hold the first step's post in."""
     if profile.kind == "operator":
         return f"unit:{profile.unit_account_no}", profile.branch_code
-    own = f"branch:{profile.branch_code}"
-    held = sorted(d for post, d in actor().posts if post == role and d.startswith("branch:"))
-    scope = own if own in held or not held else held[0]
-    return scope, scope.removeprefix("branch:")
+    held = places(role)
+    asked = request.args.get("branch", "")
+    if asked in held:
+        cookie[PLACE] = asked
+    known = [code for code in (cookie.get(PLACE), profile.branch_code) if code in held]
+    branch = known[0] if known else next(iter(held), profile.branch_code)
+    return f"branch:{branch}", branch
+
+
+def places(role: str) -> dict[str, str]:
+    """Branches in which this member of staff holds the post: code → name."""
+    profile = me()
+    if profile is None or profile.kind != "staff":
+        return {}
+    return {b.code: b.name for b in center().branches if actor().holds(role, f"branch:{b.code}")}
 
 
 def texts_of(key: str) -> ServiceTexts | None:

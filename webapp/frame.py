@@ -20,7 +20,7 @@ from engine.diagrams import definitions
 from engine.verbs.permissions import administers
 from handlers.registers import catalog
 from handlers.registers.asking import reader_of
-from webapp import demo, jobpages, parameters
+from webapp import demo, filing, jobpages, parameters
 from webapp.runtime import actor, center, counts, me, now, person, runtime, settings
 from webapp.settings import ROOT
 
@@ -197,6 +197,7 @@ def register(app: Flask) -> None:
         csrf_field,
         demo.demo_mode,
         idle_minutes,
+        filing.places,
         me,
         person,
         rail,

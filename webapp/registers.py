@@ -117,7 +117,7 @@ def _on_paper(key: str, kind: str) -> PrintSheet:
 def _take(offered: Offered, asked: Asked, kind: str, *, most: int | None = None) -> int:
     """May this leave in these hands?  Then it is written down; how many rows it has."""
     rows = reading.sums(session(), asked).rows if asked.ready else 0
-    exporting.require(exporting.refusal(asked, rows, exporting.alone_max(session(), asked)))
+    exporting.require(exporting.refusal(asked, rows, alone=exporting.alone_max(session(), asked)))
     if most is not None and rows > most:
         raise engine.errors.Refused(printing.TOO_LONG)
     exporting.record(runtime(), actor(), Taken(offered, asked, kind, rows))
@@ -144,7 +144,7 @@ def apply(key: str) -> ResponseReturnValue:
     here = url_for("registers.page", key=key, **asked.words)  # type: ignore[arg-type]
     reason = workbooks.reason_of(typed)
     rows = reading.sums(session(), asked).rows if asked.ready else 0
-    problem = exporting.refusal(asked, 0, rows) or exporting.too_many(rows)
+    problem = exporting.refusal(asked, 0, alone=0) or exporting.out_of_bounds(rows)
     if isinstance(reason, engine.Problem):
         problem = reason
     if problem is not None:

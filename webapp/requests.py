@@ -21,7 +21,17 @@ from engine.database import number_in, transaction
 from engine.models import Instance, Task
 from engine.owed import drafts
 from engine.verbs.moves import OPINION_CHARS_MAX
-from webapp import acts, attachments, casepage, filing, materials, parking, people
+from webapp import (
+    acts,
+    attachments,
+    casepage,
+    filing,
+    materials,
+    parking,
+    people,
+    rosterbench,
+    rosters,
+)
 from webapp.acts import ACTS, Posted
 from webapp.casepage import Said
 from webapp.filingpage import Page
@@ -188,6 +198,8 @@ def edit(no: str) -> ResponseReturnValue:
     if "submit" not in view.verbs or view.task is None:
         flash("这件业务不在修改中，已为您打开最新进度。", "error")
         return redirect(url_for("requests.page", no=no), 303)
+    if rosterbench.is_roster(view.task.form):
+        return rosters.handle(rosterbench.of_request(view))
     here = filing.for_request(view)
     if request.method == "POST":
         return filing.handle(here, lambda page: _draw_edit(page, view))
@@ -197,7 +209,7 @@ def edit(no: str) -> ResponseReturnValue:
 @bp.post("/requests/<no>/draft")
 def draft(no: str) -> ResponseReturnValue:
     view = engine.view(runtime(), actor(), no)
-    if "submit" not in view.verbs:
+    if "submit" not in view.verbs or (view.task and rosterbench.is_roster(view.task.form)):
         return {"problem": {"code": "draft.closed", "text": "这件业务不在修改中。"}}, 409
     return filing.save_draft(filing.for_request(view))
 

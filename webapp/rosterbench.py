@@ -101,8 +101,9 @@ class Bench:
         return {"post": self.page_url, "upload": upload, "leave": leave}
 
 
-def is_roster(deployed: Deployed) -> bool:
-    return registry.roster(deployed.first.form or "") is not None
+def is_roster(form_id: str | None) -> bool:
+    """Is the form of this step a roster?"""
+    return registry.roster(form_id or "") is not None
 
 
 def of_service(key: str) -> Bench:

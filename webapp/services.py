@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -17,7 +17,7 @@ bp.register_error_handler(RequestEntityTooLarge, materials.refuse_large)
 @bp.route("/services/<key>", methods=["GET", "POST"])
 def page(key: str) -> ResponseReturnValue:
     """Whose it is the diagram says: `filing.offered` answers 403 to everybody else."""
-    if rosterbench.is_roster(filing.offered(key).deployed):
+    if rosterbench.is_roster(filing.offered(key).deployed.first.form):
         return rosters.handle(rosterbench.of_service(key))
     here = filing.for_service(key)
     if request.method == "POST":
@@ -27,6 +27,8 @@ def page(key: str) -> ResponseReturnValue:
 
 @bp.post("/services/<key>/draft")
 def draft(key: str) -> ResponseReturnValue:
+    if rosterbench.is_roster(filing.offered(key).deployed.first.form):
+        abort(404)  # rows of a roster are kept as they are typed
     return filing.save_draft(filing.for_service(key))
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +38,10 @@ _MARKUP = re.compile(
 )
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_BROKEN = (
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error),
+    *(OSError, ValueError, EOFError, RuntimeError, NotImplementedError),
+)
 _WORKBOOK_TYPE = re.compile(rb"spreadsheetml\.sheet\.main|sheet\.macroEnabled\.main|template\.main")
 
 
@@ -90,7 +96,7 @@ def _zipped(content: bytes) -> Kind:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return _workbook(archive, len(content))
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError):
+    except _BROKEN:
         raise broken() from None
 
 

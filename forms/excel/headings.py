@@ -31,7 +31,7 @@ _HINT = re.compile(
     r"元|人民币|万元|千元|单位:?[元万千%]+|%|百分比|必填|必须填写|选填|可空|可不填|非必填|下拉选择|"
     r"请选择|文本|文本格式|yyyy.*|\d+位.*|例:?.*|如:?.*|格式:?.*|分"
 )
-_LARGE = re.compile(r"[(\[【<〔:](?:单位:?)?(百|千|万|百万|亿)元?[)\]】>〕]?")
+_OTHER_UNIT = re.compile(r"[(\[【<〔:](?:单位:?)?((?:百|千|万|百万|亿)元?|角|分)(?:[)\]】>〕]|$)")
 _STARS = " *★☆※●•·:。、,"
 
 
@@ -103,8 +103,8 @@ def _fit(
     for at, name in matches.items():
         if name in places:
             problems.append(_twice(row, (places[name], at), specs[name]))
-        elif (large := _LARGE.search(_nfkc(row[at]))) and specs[name].field.widget == "money":
-            problems.append(_in_large(row, at, large[1]))
+        elif (unit := _OTHER_UNIT.search(_nfkc(row[at]))) and specs[name].field.widget == "money":
+            problems.append(_other_unit(row, at, unit[1]))
         places.setdefault(name, at)
     return Fit(
         row=number,
@@ -191,8 +191,8 @@ def _twice(row: Sequence[Any], places: tuple[int, int], spec: ColumnSpec) -> Pro
     return Problem("sheet.heading_twice", text, spec.name)
 
 
-def _in_large(row: Sequence[Any], at: int, unit: str) -> Problem:
-    text = f"第 {letters(at)} 列“{_shown(row[at])}”以{unit}元为单位，请换算成元，并改掉标题。"
+def _other_unit(row: Sequence[Any], at: int, unit: str) -> Problem:
+    text = f"第 {letters(at)} 列“{_shown(row[at])}”以“{unit}”为单位，请换算成元，并改掉标题。"
     return Problem("sheet.heading_unit", text)
 
 

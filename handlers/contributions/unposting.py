@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, exists, func, select, update
+from sqlalchemy import ColumnElement, case, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from engine.calendar import ZONE
@@ -62,26 +62,27 @@ def problems(session: Session, one: Remittance, today_month: str) -> list[Proble
 def _not_there(session: Session, one: Remittance) -> list[Problem]:
     """Members whose account cannot give the money back: frozen, closed, or drawn upon."""
     line, account, ledger = RemittanceLine, IndividualAccount, LedgerAccount
-    got = func.sum(line.unit_cents + line.individual_cents)
+    got = (
+        select(
+            line.individual_account_id.label("account"),
+            func.sum(line.unit_cents + line.individual_cents).label("cents"),
+        )
+        .where(line.remittance_id == one.id)
+        .group_by(line.individual_account_id)
+        .subquery("got")
+    )
     people = session.execute(
         select(Person.person_name, account.individual_account_no)
-        .select_from(line)
-        .join(account, account.id == line.individual_account_id)
+        .select_from(got)
+        .join(account, account.id == got.c.account)
         .join(ledger, ledger.id == account.ledger_account_id)
         .join(Person, Person.id == account.person_id)
-        .where(line.remittance_id == one.id)
-        .group_by(
-            Person.person_name,
-            account.individual_account_no,
-            account.unit_account_no,
-            ledger.status,
-            ledger.branch_code,
-            ledger.balance_cents,
-        )
-        .having(
-            (ledger.status != "open")
-            | (ledger.branch_code != one.branch_code)
-            | (ledger.balance_cents < got)
+        .where(
+            or_(
+                ledger.status != "open",
+                ledger.branch_code != one.branch_code,
+                ledger.balance_cents < got.c.cents,
+            )
         )
         .limit(allocating.NAMED_MAX)
     ).all()
@@ -166,28 +167,36 @@ def _before_the_books(session: Session, voucher: Voucher) -> None:
 
 
 def _paid_before(session: Session, voucher: Voucher) -> None:
-    """缴至年月 as the books say without this voucher."""
-    paid, undone = aliased(Voucher), aliased(Voucher)
-    latest = (
-        select(func.coalesce(func.max(paid.contribution_month_to), ""))
-        .join(Entry, Entry.voucher_id == paid.id)
-        .where(
-            Entry.account_id == IndividualAccount.ledger_account_id,
-            paid.business == REMITTANCE,
-            paid.reversal_of.is_(None),
-            ~exists().where(undone.reversal_of == paid.id),
+    """缴至年月 as the books say without this voucher: one read, and an update for each month."""
+    account, undone = IndividualAccount, aliased(Voucher)
+    rows = session.execute(
+        select(account.ledger_account_id, account.id).where(
+            _of_voucher(voucher), account.paid_through_month == voucher.contribution_month
         )
-        .scalar_subquery()
     )
-    session.execute(
-        update(IndividualAccount)
+    people = {ledger: number for ledger, number in rows}
+    latest = session.execute(
+        select(Entry.account_id, func.max(Voucher.contribution_month_to))
+        .join(Voucher, Voucher.id == Entry.voucher_id)
         .where(
-            _of_voucher(voucher),
-            IndividualAccount.paid_through_month == voucher.contribution_month,
+            Entry.account_id.in_(people),
+            Voucher.business == REMITTANCE,
+            Voucher.reversal_of.is_(None),
+            ~exists().where(undone.reversal_of == Voucher.id),
         )
-        .values(paid_through_month=latest)
-        .execution_options(synchronize_session=False)
+        .group_by(Entry.account_id)
     )
+    before = dict.fromkeys(people, "") | {ledger: month for ledger, month in latest}
+    by_month: dict[str, list[int]] = {}
+    for ledger, month in before.items():
+        by_month.setdefault(month, []).append(people[ledger])
+    for month, ids in by_month.items():
+        session.execute(
+            update(account)
+            .where(account.id.in_(ids))
+            .values(paid_through_month=month)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _over(rt: Runtime, one: Remittance) -> None:

@@ -56,7 +56,7 @@ def alone_max(session: Session, asked: Asked) -> int:
     return int(parameters.value(session, EXPORT_ROWS_ALONE, asked.reader.today))
 
 
-def refusal(asked: Asked, rows: int, alone: int) -> Problem | None:
+def refusal(asked: Asked, rows: int, *, alone: int) -> Problem | None:
     """Why this cannot be downloaded now; None when it may."""
     if asked.problems:
         return Problem("registers.wrong_filter", "查询条件有误，请改正后重新查询，再下载。")
@@ -68,7 +68,10 @@ def refusal(asked: Asked, rows: int, alone: int) -> Problem | None:
     return None
 
 
-def too_many(rows: int) -> Problem | None:
+def out_of_bounds(rows: int) -> Problem | None:
+    """Why no file of so many rows is made."""
+    if not rows:
+        return Problem("registers.nothing", "没有可以导出的数据，请改变查询条件后再申请。")
     if rows <= ROWS_MAX:
         return None
     text = f"共 {rows:,} 行，一个文件最多 {ROWS_MAX:,} 行，请缩小查询范围后分次申请。"

@@ -339,7 +339,8 @@ def copy_back(session: Session, filed: Roster, target: Roster) -> int:
         literal(target.id), _ROW.c.seq + shift, literal(SOUND), literal(""), *columns
     ).where(_ROW.c.roster_id == filed.id, _ROW.c.state != DONE)
     into = insert(_ROW).from_select(["roster_id", "seq", "state", "result", *names], chosen)
-    count = int(cast(Any, session.execute(into)).rowcount)
+    count = session.scalar(select(func.count()).select_from(chosen.subquery())) or 0
+    session.execute(into)
     target.next_seq += filed.next_seq - 1
     return count
 

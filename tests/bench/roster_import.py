@@ -16,12 +16,13 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import perf_counter
 from typing import Annotated, Any, ClassVar
 
 import openpyxl
 from openpyxl import Workbook
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.database import configure
@@ -39,6 +40,7 @@ from tests.builders.imports import Importing
 
 ROWS, ROUNDS = 100_000, 3
 FAULTY_EVERY = 500  # real rosters have slips
+RUNNERS = ("floor", "ours")
 KINDS = {"sqlite": "sqlite_normal_core", "pg": "pg_core"}
 KIB_OF_MIB = 1024
 NOW = datetime(2026, 7, 15, 1, 30, tzinfo=UTC)
@@ -132,11 +134,40 @@ def run(who: str, path: str, url: str) -> None:
     act: dict[str, Callable[[bytes, str], None]] = {"floor": floor, "ours": ours}
     children: list[float] = []
     _watch_children(children)
-    before, began = _peak_mib("self"), perf_counter()
+    before, cpu, began = _peak_mib("self"), _cpu_seconds(url), perf_counter()
     act[who](content, url)
     seconds = perf_counter() - began
-    peak = _peak_mib("self") - before + max(children, default=0.0)
-    sys.stdout.write(json.dumps({"seconds": seconds, "mib": round(peak, 1)}) + "\n")
+    said = {"seconds": seconds, "cpu": _cpu_seconds(url) - cpu}
+    said["mib"] = round(_peak_mib("self") - before + max(children, default=0.0), 1)
+    sys.stdout.write(json.dumps(said) + "\n")
+
+
+def _cpu_seconds(url: str) -> float:
+    """Used so far by this process, the children it has ended and the database's processes: what a
+    busy neighbour does not change."""
+    own = sum(
+        getrusage(who).ru_utime + getrusage(who).ru_stime for who in (RUSAGE_SELF, RUSAGE_CHILDREN)
+    )
+    if url.startswith("sqlite"):
+        return own
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        pid = connection.scalar(text("select pg_backend_pid()"))
+    engine.dispose()
+    master = _ticks(str(pid))[0]
+    found = [_ticks(path.name) for path in Path("/proc").glob("[0-9]*")]
+    workers = sum(ticks for parent, ticks, _ in found if parent == master)
+    _, mine, ended = _ticks(str(master))
+    return own + (workers + mine + ended) / os.sysconf("SC_CLK_TCK")
+
+
+def _ticks(process: str) -> tuple[int, int, int]:
+    """Parent, ticks of its own, ticks of children it has seen end."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0, 0, 0
+    return int(fields[1]), int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
 
 
 def _watch_children(peaks: list[float]) -> None:
@@ -161,14 +192,14 @@ def _peak_mib(process: str) -> float:
 
 
 def measure(kind: str, rounds: int) -> dict[str, list[dict[str, float]]]:
-    found: dict[str, list[dict[str, float]]] = {"floor": [], "ours": []}
+    found: dict[str, list[dict[str, float]]] = {who: [] for who in RUNNERS}
     with stores.home() as folder, stores.store(KINDS[kind], folder) as database:
         url = database.url.render_as_string(hide_password=False)
         path = folder / "roster.xlsx"
         path.write_bytes(workbook())
         for turn in range(rounds):
             _empty(database)
-            for who in ("floor", "ours") if turn % 2 == 0 else ("ours", "floor"):
+            for who in RUNNERS if turn % 2 == 0 else RUNNERS[::-1]:
                 command = [sys.executable, "-m", "tests.bench.roster_import"]
                 command += ["--run", who, str(path), url]
                 said = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
@@ -185,22 +216,28 @@ def _empty(database: Any) -> None:
 def report(found: dict[str, dict[str, list[dict[str, float]]]], exported: dict[str, float]) -> str:
     lines = [
         f"{ROWS:,} rows × {len(HEADING)} columns; seconds, load {os.getloadavg()[0]:.1f}",
-        f"{'':<10}{'openpyxl':>10}{'import':>10}{'ratio':>8}{'MiB':>8}",
+        f"{'':<10}{'openpyxl':>10}{'import':>10}{'ratio':>8}{'MiB':>8}"
+        f"{'CPU: openpyxl':>16}{'import':>10}{'ratio':>8}",
     ]
     answer: dict[str, float] = {}
     for kind, times in found.items():
-        floor_seconds, our_seconds = (
-            statistics.median(one["seconds"] for one in times[who]) for who in ("floor", "ours")
-        )
+        floor_seconds, our_seconds = (_median(times[who], "seconds") for who in RUNNERS)
+        cpu = [_median(times[who], "cpu") for who in RUNNERS]
         ratio, peak = our_seconds / floor_seconds, max(one["mib"] for one in times["ours"])
         lines.append(
             f"{kind:<10}{floor_seconds:>10.1f}{our_seconds:>10.1f}{ratio:>8.2f}{peak:>8.0f}"
+            f"{cpu[0]:>16.1f}{cpu[1]:>10.1f}{cpu[1] / cpu[0]:>8.2f}"
         )
+        answer[f"import_cpu_ratio_{kind}"] = round(cpu[1] / cpu[0], 2)
         answer[f"import_ratio_{kind}"] = round(ratio, 2)
         answer[f"import_peak_mib_{kind}"] = round(peak)
     for name in ("import_ratio", "import_peak_mib"):
         answer[name] = max(value for key, value in answer.items() if key.startswith(f"{name}_"))
     return "\n".join(lines) + "\n" + json.dumps(answer | exported)
+
+
+def _median(times: list[dict[str, float]], what: str) -> float:
+    return statistics.median(one[what] for one in times)
 
 
 def main(arguments: list[str]) -> int:

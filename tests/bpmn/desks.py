@@ -252,7 +252,7 @@ class Desk:
     def change(self, key: str, seq: int, **typed: str) -> Line:
         roster = self.roster(key)
         with self.rt() as rt:
-            return editing.change(rt, self.operator, roster, seq, typed)
+            return editing.change(rt, self.operator, roster, seq=seq, typed=typed)[0]
 
     def submit(
         self,

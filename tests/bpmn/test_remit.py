@@ -166,6 +166,27 @@ def test_dz_u_06_6_accepted_when_the_bank_slip_is_there(dz: Desk) -> None:
     assert held(dz, "suspense") == 0
 
 
+def test_dz_u_06_3_bases_and_seals_go_along_and_are_foreseen(dz: Desk) -> None:
+    """DZ-U-06.2: the base once a year, DZ-U-06.3: seal, unseal"""
+    stays, leaves = dz.member(), dz.member()
+    base = {"individual_account_no": stays, "contribution_base": "10,000.00"}
+    for key, row in (
+        ("base_adjustment", base),
+        ("seal_accounts", {"individual_account_no": leaves, "reason": "退休"}),
+    ):
+        (line,) = dz.type(key, row)
+        assert typed(line) == []
+    shown = panels(dz, KEY, through="2026-07")["清册生效后预计"]
+    assert shown == [["2026 年 7 月", "2", "2,880.00"]]
+    no = dz.apply(KEY, through="2026-07", materials=SLIP)
+    arrive(dz, 288_000)
+    dz.approve(no, "财务岗")
+    dz.approve(no, "归集审核岗", other_than=dz.house.staff("财务岗"))
+    assert (dz.case(no).status, dz.heads) == ("completed", (2, 1))
+    assert dz.balance(stays).balance_cents == 160_000
+    assert dz.balance(leaves).balance_cents == 0
+
+
 def test_dz_u_06_6_refused_nothing_has_changed(dz: Desk) -> None:
     dz.type("open_accounts", dz.person(contribution_base="5,000.00"))
     no = dz.apply(KEY, through="2026-07", materials=SLIP)

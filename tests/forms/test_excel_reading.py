@@ -161,8 +161,10 @@ def test_a_heading_that_stands_twice_is_refused_with_both_places() -> None:
     )
 
 
-def test_amounts_in_ten_thousands_are_not_taken_for_yuan() -> None:
-    assert "以万元为单位，请换算成元" in refusal(book(["姓名", "缴存基数(万元)"], ["张三", 0.5]))
+@pytest.mark.parametrize("unit", ["万元", "千元", "分", "单位：万元"])
+def test_amounts_in_other_units_are_not_taken_for_yuan(unit: str) -> None:
+    said = refusal(book(["姓名", f"缴存基数（{unit}）"], ["张三", 0.5]))
+    assert f"以“{unit.removeprefix('单位：')}”为单位，请换算成元" in said
 
 
 def test_a_file_without_a_heading_is_told_what_is_expected_and_what_it_has() -> None:

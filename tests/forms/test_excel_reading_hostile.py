@@ -4,6 +4,7 @@ and without much memory."""
 from __future__ import annotations
 
 import io
+import random
 import resource
 import time
 import zipfile
@@ -23,6 +24,7 @@ from tests.builders.sheets import (
     formatted_rows,
     repacked,
     with_rows,
+    xls,
 )
 
 GOOD = book(HEADING, ["张三", "A1"])
@@ -170,6 +172,24 @@ def test_a_quotation_mark_that_is_never_closed_is_told_with_its_row() -> None:
     content = '姓名,工号\n张三,A1\n"李四,A2\n'.encode() + b"x,y\n" * 20_000
     assert refusal(content).startswith("第 ")
     assert "双引号没有成对" in refusal(content)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_bytes_damaged_anywhere_are_read_or_refused_in_words(seed: int) -> None:
+    luck = random.Random(seed)
+
+    def damage(_name: str, data: bytes) -> bytes:
+        hurt = bytearray(data)
+        for _ in range(luck.choice((0, 1, 4)) if hurt else 0):
+            hurt[luck.randrange(len(hurt))] = luck.randrange(256)
+        return bytes(hurt)
+
+    old = xls(("姓名", "工号"), ("张三", ("error", 42)))
+    for content in (repacked(GOOD, damage), damage("", GOOD), damage("", old)):
+        try:
+            names(content)
+        except Refused as refused:
+            assert refused.text.endswith("。")  # noqa: PT017 - or it was read
 
 
 def test_a_name_in_a_sentence_is_cut_short() -> None:

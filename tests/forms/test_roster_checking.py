@@ -217,7 +217,7 @@ def people(draw: st.DrawFn) -> dict[str, str]:
     }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(people(), min_size=1, max_size=8, unique_by=lambda one: one["id_no"]))
 def test_what_the_template_writes_is_read_back_equal(rows: list[dict[str, str]]) -> None:
     content = template(Newcomers, texts(), rows=rows)

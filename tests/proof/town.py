@@ -133,7 +133,7 @@ class Town:
     def open_doors(self) -> None:
         """What a process of the hall does once."""
         debiting.configure(BankSettings(), Bank(self.clock))
-        delivery.configure(SmsSettings(), [])
+        delivery.configure(SmsSettings())
 
     def found(self, sessions: sessionmaker[Session], first_day: date) -> None:
         """Branches, people, units and diagrams; nobody is enrolled anywhere yet."""

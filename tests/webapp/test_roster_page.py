@@ -21,6 +21,12 @@ from webapp.jobs import workshop
 from webapp.runtime import db
 
 
+@pytest.fixture
+def store() -> str:
+    """What pages show does not depend on the store; test_roster_editing.py walks both."""
+    return "sqlite"
+
+
 @pytest.fixture(autouse=True)
 def service(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     rosterservices.install(app, monkeypatch)

@@ -238,6 +238,7 @@ $$('form[data-quiet]').forEach(quiet);
 $$('#toasts .toast').forEach(expire);
 $$('[data-captcha]').forEach(captcha);
 $$('[data-phone]').forEach(phone);
+$$('form[data-pick]').forEach((form) => form.addEventListener('change', () => form.requestSubmit()));
 $$('dialog[data-ask]').forEach((dialog) => dialog.showModal());
 demoLogins();
 idleClock();

@@ -1,0 +1,59 @@
+"""汇缴核定 in the browser (QDN-03.1): months offered, sums shown before anybody submits."""
+
+from __future__ import annotations
+
+import re
+
+from flask.testing import FlaskClient
+
+from tests.builders import members
+from tests.webapp import steps
+from tests.webapp.hall import Hall, post
+
+PAGE, CANCEL = "/services/remittance_assessment", "/services/cancel_assessment"
+
+
+def submit(client: FlaskClient, page: str, token: str = "a1", **typed: str) -> str:
+    answer = steps.submit(client, page, token=token, **typed)
+    assert answer.status_code == 303, answer.text
+    return client.get(answer.location).text
+
+
+def offered(client: FlaskClient, page: str) -> list[str]:
+    return re.findall(r'<option value="(\d{4}-\d{2})"', client.get(page).text)
+
+
+def test_qdn_03_1_months_and_sums_are_shown_and_assessed(hall: Hall, operator: FlaskClient) -> None:
+    members.in_hall(hall, 901)
+    months = offered(operator, PAGE)
+    assert len(months) > 1
+    page = post(operator, PAGE, {"action": "save", "through": months[1]}).text
+    assert "本月正常汇缴" in page
+    assert "逐月金额" in page
+    assert "人民币" in page
+    told = submit(operator, PAGE, through=months[0])
+    assert "汇缴核定" in told
+    assert offered(operator, PAGE)[0] == months[1]
+
+
+def test_qdn_03_2_what_was_assessed_is_offered_for_deletion(
+    hall: Hall, operator: FlaskClient
+) -> None:
+    members.in_hall(hall, 901)
+    first = offered(operator, PAGE)[0]
+    submit(operator, PAGE, through=first)
+    assert offered(operator, CANCEL) == [first]
+    submit(operator, CANCEL, "a2", which=first)
+    assert offered(operator, PAGE)[0] == first
+
+
+def test_a_month_somebody_else_has_assessed_meanwhile_is_refused_in_words(
+    hall: Hall, operator: FlaskClient
+) -> None:
+    members.in_hall(hall, 901)
+    colleague = hall.signed_in("colleague")
+    first = offered(operator, PAGE)[0]
+    submit(colleague, PAGE, through=first)
+    answer = steps.submit(operator, PAGE, through=first)
+    assert answer.status_code == 422
+    assert "已核定或已缴" in answer.text
