@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar
 
 from engine.errors import Problem
 from forms.applications import Desk
+from forms.changes_base import ByAccount, ByName, ByPaper, Registered, tell
 from forms.declared import Item
-from forms.fields import Money, Month, PersonName, choice, text
-from forms.kinds import Kind
+from forms.fields import Money, Month, choice
 from forms.payments_base import here, means, methods, signed
 from forms.rosters.base import Choice, Column, RosterForm, Row
 from handlers.amounts import money_text
@@ -17,38 +17,34 @@ from handlers.banking.models import REALTIME
 from handlers.contributions import back_paying
 from handlers.contributions.back_paying import REASONS, Wanted
 from handlers.contributions.finding import identify, said
-from handlers.identifiers import mask_id
 from handlers.members.codes import FROZEN, NORMAL, SEALED
 from handlers.privacy.columns import blind
 from handlers.rosters import store
 
-WHO, WHAT = "职工", "补缴"
+WHAT = "补缴"
 SUBJECT = "back_payment.row"  # purpose of the hash: which member, from which month
-AccountNo = Annotated[str, text(20)]
-PaperNo = Annotated[str, Kind(check=lambda typed, _: typed.strip(), maxlength=20, mask=mask_id)]
 
 
 class BackPayment(RosterForm):
     """`methods`: where units pay at once (CX-U26), the ways they may choose for the roster;
-    `reason_for_all`: one 补缴类型 for all rows instead of a reason in each."""
+    `reason_for_all`: one 补缴类型 for all rows instead of a reason in each; `count_check`: the row
+    count that was typed must be the file's.
+    """
 
     form_id: ClassVar[str] = back_paying.FORM
     title: ClassVar[str] = "补缴"
     key: ClassVar[tuple[str, ...]] = ("individual_account_no", "month")
     amount: ClassVar[str] = "total"
-    options: ClassVar[Mapping[str, str | int | bool]] = {"methods": "", "reason_for_all": False}
+    options: ClassVar[Mapping[str, str | int | bool]] = {
+        "methods": "",
+        "reason_for_all": False,
+        "count_check": False,
+    }
 
-    individual_account_no: Annotated[
-        AccountNo,
-        Item(label="个人账号", group=WHO, hint="个人账号、证件号码、姓名填一项即可"),
-        Column(aliases=("职工账号", "公积金账号", "个人公积金账号")),
-    ] = ""
-    person_name: Annotated[
-        PersonName, Item(label="姓名", group=WHO), Column(aliases=("职工姓名",))
-    ] = ""
-    id_no: Annotated[
-        PaperNo, Item(label="证件号码", group=WHO), Column(aliases=("身份证号", "身份证号码"))
-    ] = ""
+    individual_account_no: ByAccount = ""
+    person_name: ByName = ""
+    id_no: ByPaper = ""
+    registered_id: Registered = ""
     reason: Annotated[
         str, choice(REASONS), Item(label="补缴原因", group=WHAT), Column(aliases=("补缴类型",))
     ] = ""
@@ -104,11 +100,7 @@ class BackPayment(RosterForm):
             if isinstance(held, Problem):
                 row.problems.append(held)
                 continue
-            row.values |= {
-                "individual_account_no": held.account_no,
-                "person_name": held.name,
-                "id_no": held.id_no,
-            }
+            tell(row, held)
             if not row.sound:
                 continue
             one = back_paying.wanted(held, row.values)

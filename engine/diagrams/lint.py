@@ -179,24 +179,39 @@ def _node(deployed: Deployed, node: Node) -> Iterator[Problem]:
         return
     for verb in node.verbs - REVIEW_VERBS:
         yield Problem("node.verbs", f"“{name}”的 verbs 中“{verb}”不认识。", node.id)
-    if "refuse" in node.verbs and not _handles_refusal(deployed, node):
+    if "refuse" in node.verbs:
+        yield from _refusal(deployed, node)
+
+
+def _refusal(deployed: Deployed, node: Node) -> Iterator[Problem]:
+    """A refusal has a way of its own, and no other condition takes it first.
+
+    A gateway takes the first exit whose condition is true, in the order of the file.
+    """
+    targets = [flow.target for flow in deployed.flows if flow.source == node.id]
+    exits = [flow.id for flow in deployed.flows if flow.source in targets]
+    root = etree.fromstring(deployed.bpmn.encode())
+    conditions = [
+        flow.findtext("bpmn:conditionExpression", "", NS) or ""
+        for flow in root.iter(f"{{{BPMN}}}sequenceFlow")
+        if flow.get("id") in exits
+    ]
+    asked = [condition for condition in conditions if condition]
+    places = [n for n, text in enumerate(asked) if "decision" in text and "refuse" in text]
+    if not places:
         yield Problem(
             "node.refuse",
-            f'“{name}”可以驳回，但后面的网关没有 decision == "refuse" 的出口：'
+            f'“{node.name}”可以驳回，但后面的网关没有 decision == "refuse" 的出口：'
             "请画出驳回的去向，或把 verbs 设为 approve,return。",
             node.id,
         )
-
-
-def _handles_refusal(deployed: Deployed, node: Node) -> bool:
-    targets = [flow.target for flow in deployed.flows if flow.source == node.id]
-    flows = [flow.id for flow in deployed.flows if flow.source in targets]
-    root = etree.fromstring(deployed.bpmn.encode())
-    for flow in root.iter(f"{{{BPMN}}}sequenceFlow"):
-        condition = flow.findtext("bpmn:conditionExpression", "", NS) or ""
-        if flow.get("id") in flows and "decision" in condition and "refuse" in condition:
-            return True
-    return False
+    elif any("decision" not in text for text in asked[: places[0]]):
+        yield Problem(
+            "node.refuse_first",
+            f"“{node.name}”被驳回时，后面的网关会先走另一个条件成立的出口："
+            "请在文件里把驳回的出口放在最前面，或在别的条件里加上 decision。",
+            node.id,
+        )
 
 
 def _fits(node: Node, known: Known) -> Iterator[Problem]:

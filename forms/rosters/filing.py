@@ -6,7 +6,7 @@ stays in the 待提交清册 with its sentence, and nothing is filed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +25,8 @@ from forms.rosters.base import RosterForm, Row
 from handlers.centers import ServiceTexts
 from handlers.rosters import store
 from handlers.rosters.models import FAULTY, OPEN, SOUND, SUBMITTED, Roster
-from handlers.rosters.store import Line
 
 RECHECK_ROWS_MAX = 2_000  # a second; the application of a longer roster judges every row anyway
-_PIECE = 2_000  # rows read in one go
 
 _NOTHING = Problem("rosters.empty", "没有可以提交的数据，请先录入或导入，并处理有误的行。")
 _CHANGED = Problem("rosters.changed", "清册刚刚被改动，请刷新页面核对后再提交。")
@@ -205,7 +203,11 @@ def _recheck(
     sums = store.sums(session, roster.id)
     if (len(seqs) if seqs is not None else sums.sound) > RECHECK_ROWS_MAX:
         return None
-    wanted = list(_chosen(session, roster, seqs, state=""))
+    wanted = (
+        store.rows(session, roster.id, limit=RECHECK_ROWS_MAX, state=SOUND)
+        if seqs is None
+        else store.named(session, roster.id, seqs)
+    )
     if seqs is not None and any(line.state == FAULTY for line in wanted):
         text = "选中的数据里有校验未通过的行，请先修改或取消选择。"
         return Problem("rosters.faulty_selected", text)
@@ -233,16 +235,9 @@ class Measured:
 
 
 def measured(session: Session, roster: Roster, seqs: Collection[int] | None) -> Measured:
-    rows = cents = noted = 0
-    for line in _chosen(session, roster, seqs, state=SOUND):
-        rows, cents, noted = rows + 1, cents + line.amount_cents, noted + bool(line.notes)
-    return Measured(rows, cents, noted)
-
-
-def _chosen(
-    session: Session, roster: Roster, seqs: Collection[int] | None, *, state: str
-) -> Iterator[Line]:
-    wanted, after = None if seqs is None else set(seqs), 0
-    while lines := store.rows(session, roster.id, after=after, limit=_PIECE, state=state):
-        after = lines[-1].seq
-        yield from (line for line in lines if wanted is None or line.seq in wanted)
+    if seqs is None:
+        sums = store.sums(session, roster.id)
+        return Measured(sums.sound, sums.sound_cents, sums.noted)
+    lines = [one for one in store.named(session, roster.id, seqs) if one.state == SOUND]
+    cents = sum(line.amount_cents for line in lines)
+    return Measured(len(lines), cents, sum(bool(line.notes) for line in lines))

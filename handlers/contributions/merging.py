@@ -63,7 +63,7 @@ def pairs(session: Session, unit: str, rows: Sequence[tuple[str, str]]) -> list[
     return both
 
 
-@applier("contributions.AccountMerge")
+@applier("contributions.AccountMerge", piece=moving.PIECE_ROWS)
 def merge_accounts(work: Application, rows: Sequence[Line]) -> Outcomes:
     session = work.session
     unit = changes.held_unit(work)

@@ -23,6 +23,7 @@ from handlers.ledger.models import InterestSettlement, Voucher
 from handlers.rosters.applying import Application
 from handlers.units.models import Unit
 
+PIECE_ROWS = 60  # rows of one transaction: each has vouchers of its own, about 10 ms together
 TRANSFER_BUSINESS, MERGE_BUSINESS = "internal_transfer", "account_merge"
 OUT, IN, ACCRUAL = "out", "in", "accrual"  # what the keys of the vouchers end in
 _SETTLING = Problem(

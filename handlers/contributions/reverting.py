@@ -32,7 +32,7 @@ _UNIT_CLOSED = Problem(
 )
 
 
-@applier("contributions.UndoChanges")
+@applier("contributions.UndoChanges", piece=moving.PIECE_ROWS)
 def undo_changes(work: Application, rows: Sequence[Line]) -> Outcomes:
     session = work.session
     typed = [line.values.get(CHANGE_NO, "") for line in rows]

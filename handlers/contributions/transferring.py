@@ -358,7 +358,7 @@ def ended(source: Held, today: date) -> dict[str, Any]:
     return {"id": source.id, "account_status": MERGED_CLOSED, "closed_on": today}
 
 
-@applier("contributions.InternalTransfer")
+@applier("contributions.InternalTransfer", piece=moving.PIECE_ROWS)
 def transfer(work: Application, rows: Sequence[Line]) -> Outcomes:
     """As the centre has it started."""
     if started_by(work.session, work.accepted_on) == NEW_UNIT:

@@ -117,37 +117,28 @@ def _year(asked: Asked) -> Mapping[str, date]:
     return {"first": first, "last": last, "first_date": first, "last_date": last}
 
 
-def _posted(what: Any, *when: ColumnElement[bool]) -> Any:
-    """The sum of something over one member's entries: a walk along one range of the key."""
-    entry, voucher = _E, _V
-    return (
-        select(cast(func.coalesce(func.sum(what), 0), BigInteger))
-        .select_from(entry)
-        .join(voucher, voucher.id == entry.voucher_id)
-        .where(entry.account_id == _ACCOUNT.ledger_account_id, *when)
-        .correlate(_ACCOUNT)
-        .scalar_subquery()
-    )
-
-
-_E, _V = aliased(Entry), aliased(Voucher)
-_IN_YEAR = and_(_V.posted_on >= _FIRST, _V.posted_on <= _LAST)
-_OWN = _E.amount_cents - _E.interest_cents
-_IN = (_OWN > 0) == _V.reversal_of.is_(None)
-
-
 def _statement_members() -> Select[Any]:
-    """Who had an account in that year."""
+    """Who had an account in that year, with all their entries: one walk adds everything up."""
     return (
         select()
         .select_from(_ACCOUNT)
         .join(Person, Person.id == _ACCOUNT.person_id)
+        .outerjoin(Entry, Entry.account_id == _ACCOUNT.ledger_account_id)
+        .outerjoin(Voucher, Voucher.id == Entry.voucher_id)
         .where(
             _ACCOUNT.opened_on <= _LAST_DATE,
             or_(_ACCOUNT.closed_on.is_(None), _ACCOUNT.closed_on >= _FIRST_DATE),
         )
     )
 
+
+def _posted(what: Any, *when: ColumnElement[bool]) -> Any:
+    return cast(func.coalesce(func.sum(case((and_(*when), what), else_=0)), 0), BigInteger)
+
+
+_IN_YEAR = and_(Voucher.posted_on >= _FIRST, Voucher.posted_on <= _LAST)
+_OWN = Entry.amount_cents - Entry.interest_cents
+_IN = (_OWN > 0) == Voucher.reversal_of.is_(None)
 
 YEARLY_STATEMENT = Register(
     key="yearly_statement",
@@ -158,6 +149,7 @@ YEARLY_STATEMENT = Register(
     order=(Order(_ACCOUNT.individual_account_no, "text"),),
     newest_first=False,
     extra=MEMBER | {"first": _FIRST, "last": _LAST},
+    grouped=(_ACCOUNT.id, Person.id),
     params=_year,
     needs=("year",),
     noun="人",
@@ -165,14 +157,19 @@ YEARLY_STATEMENT = Register(
     empty="这个年度没有符合条件的职工，可以减少条件再查询。",
     columns=(
         *WHO,
-        _money("opening", "年初余额", _posted(_E.amount_cents, _V.posted_on < _FIRST), total=True),
-        _money("income", "本年缴存", _posted(case((_IN, _OWN), else_=0), _IN_YEAR), total=True),
-        _money("expense", "本年支出", _posted(case((_IN, 0), else_=-_OWN), _IN_YEAR), total=True),
-        _money("interest", "本年利息", _posted(_E.interest_cents, _IN_YEAR), total=True),
+        _money(
+            "opening",
+            "年初余额",
+            _posted(Entry.amount_cents, Voucher.posted_on < _FIRST),
+            total=True,
+        ),
+        _money("income", "本年缴存", _posted(_OWN, _IN, _IN_YEAR), total=True),
+        _money("expense", "本年支出", _posted(-_OWN, ~_IN, _IN_YEAR), total=True),
+        _money("interest", "本年利息", _posted(Entry.interest_cents, _IN_YEAR), total=True),
         _money(
             "closing",
             "年末余额",
-            _posted(_E.amount_cents, _V.posted_on <= _LAST),
+            _posted(Entry.amount_cents, Voucher.posted_on <= _LAST),
             total=True,
             phone="key",
         ),

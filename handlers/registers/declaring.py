@@ -152,6 +152,7 @@ class Register:
     `sources`: ids of the manuals' rows it answers.  `needs`: at least one of these filters must be
     asked by everybody.  `narrow`: a reader of many units must name a unit or a person, for only
     those are found along an index.  `params`: values of bound parameters of its expressions.
+    `grouped`: primary keys of the tables a row is of, when its columns are sums over other rows.
     `noun`: what its rows are counted in; `empty`: what to do when there are none.
     `page`: an own page of the hall that shows it (its endpoint); files come from here all the same.
     """
@@ -169,6 +170,7 @@ class Register:
     needs: tuple[str, ...] = ()
     narrow: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
+    grouped: tuple[Any, ...] = ()
     params: Callable[[Asked], Mapping[str, Any]] | None = None
     noun: str = "条"
     empty: str = "可以放宽查询条件再查询。"

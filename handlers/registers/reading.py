@@ -21,6 +21,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    select,
     tuple_,
 )
 from sqlalchemy.orm import Session
@@ -121,21 +122,33 @@ def rows_statement(
     found = (
         statement(asked)
         .add_columns(*parts, *register.extra.values(), *keys)
+        .group_by(*register.grouped)
         .order_by(*(key.desc() if downwards else key.asc() for key in keys))
         .limit(limit)
     )
-    return found if place is None else found.where(_beyond(register, place, downwards=downwards))
+    return found if place is None else found.where(_beyond(keys, place, downwards=downwards))
 
 
 def sums_statement(asked: Asked, first: Sequence[Any] | None) -> Select[Any]:
     register = asked.register
+    keys = [one.of for one in register.order]
+    totals = [column.of for column in register.columns if column.total]
+    source = statement(asked)
+    if register.grouped:  # sums of sums: over the rows as they are shown
+        rows = _labelled(source, keys, totals).group_by(*register.grouped).subquery()
+        keys, totals = list(rows.c)[: len(keys)], list(rows.c)[len(keys) :]
+        source = select().select_from(rows)
     # How many stand before the first row shown; nothing stands before the first of all.
     passed: ColumnElement[Any] = literal_column("0")
     if first is not None:
-        ahead = _beyond(register, first, downwards=not register.newest_first)
+        ahead = _beyond(keys, first, downwards=not register.newest_first)
         passed = cast(func.coalesce(func.sum(case((ahead, 1), else_=0)), 0), BigInteger)
-    totals = [_total(column.of) for column in register.columns if column.total]
-    return statement(asked).add_columns(func.count(), passed, *totals)
+    return source.add_columns(func.count(), passed, *map(_total, totals))
+
+
+def _labelled(source: Select[Any], keys: Sequence[Any], totals: Sequence[Any]) -> Select[Any]:
+    named = [key.label(f"key_{n}") for n, key in enumerate(keys)]
+    return source.add_columns(*named, *(one.label(f"total_{n}") for n, one in enumerate(totals)))
 
 
 def _total(value: Any) -> ColumnElement[Any]:
@@ -143,9 +156,8 @@ def _total(value: Any) -> ColumnElement[Any]:
     return cast(func.coalesce(func.sum(value), 0), BigInteger)
 
 
-def _beyond(register: Register, place: Sequence[Any], *, downwards: bool) -> ColumnElement[bool]:
+def _beyond(keys: Sequence[Any], place: Sequence[Any], *, downwards: bool) -> ColumnElement[bool]:
     """Rows behind this place, going down (from large to small) or up."""
-    keys = [one.of for one in register.order]
     typed = [literal(value, key.type) for key, value in zip(keys, place, strict=True)]
     # A row of one value is no row to SQLite.
     here, there = (tuple_(*keys), tuple_(*typed)) if len(keys) > 1 else (keys[0], typed[0])

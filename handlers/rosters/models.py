@@ -86,6 +86,7 @@ class RosterRow(Base):
     state: Mapped[str] = mapped_column(String(6), default=SOUND)
     subject: Mapped[str] = mapped_column(String(INDEX_CHARS), default="")
     amount_cents: Mapped[int] = mapped_column(BigInteger, default=0)
+    noted: Mapped[bool] = mapped_column(default=False)  # the check has remarked upon it
     content: Mapped[dict[str, Any]] = mapped_column(SealedJson("roster.row"))
     result: Mapped[str] = mapped_column(String(300), default="")
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, case, delete, func, insert, literal, select, update
+from sqlalchemy import Table, and_, bindparam, case, delete, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -64,6 +64,7 @@ class Sums:
     failed: int = 0
     amount_cents: int = 0
     sound_cents: int = 0
+    noted: int = 0  # sound rows the check has remarked upon
     last: int = field(default=0, compare=False)  # the highest number
 
 
@@ -155,6 +156,7 @@ def _stored(roster_id: int, seq: int, line: Line) -> dict[str, Any]:
         "state": FAULTY if line.problems else SOUND,
         "subject": line.subject,
         "amount_cents": line.amount_cents,
+        "noted": bool(line.notes),
         "content": {
             "values": dict(line.values),
             "problems": [[one.code, one.text, one.field] for one in line.problems],
@@ -206,6 +208,15 @@ def rows(
     return [_line(row) for row in session.execute(found.order_by(_ROW.c.seq).limit(limit))]
 
 
+def named(session: Session, roster_id: int, seqs: Collection[int]) -> list[Line]:
+    """Rows with these numbers, in order."""
+    found: list[Line] = []
+    for part in _parts(sorted(set(seqs))):
+        same = select(_ROW).where(_ROW.c.roster_id == roster_id, _ROW.c.seq.in_(part))
+        found += [_line(row) for row in session.execute(same.order_by(_ROW.c.seq))]
+    return found
+
+
 def row(session: Session, roster_id: int, seq: int) -> Line | None:
     found = session.execute(
         select(_ROW).where(_ROW.c.roster_id == roster_id, _ROW.c.seq == seq)
@@ -239,9 +250,13 @@ def sums(session: Session, roster_id: int) -> Sums:
         func.sum(case((columns.state == SOUND, columns.amount_cents), else_=0)), 0
     )
     parts = (count(state) for state in (SOUND, FAULTY, DONE, FAILED))
+    remarked = case((and_(columns.state == SOUND, columns.noted), 1), else_=0)
+    noted = func.coalesce(func.sum(remarked), 0)
     last = func.coalesce(func.max(columns.seq), 0)
     found = session.execute(
-        select(func.count(), *parts, total, sound, last).where(columns.roster_id == roster_id)
+        select(func.count(), *parts, total, sound, noted, last).where(
+            columns.roster_id == roster_id
+        )
     ).one()
     return Sums(*(int(number) for number in found))
 
@@ -290,40 +305,41 @@ def subjects_of(session: Session, roster_id: int, seqs: Collection[int]) -> set[
 
 
 def submit(rt: Runtime, roster: Roster, no: str, seqs: Collection[int] | None) -> Roster:
-    """Move the sound rows (all of them, or those named) into a roster of the request.
+    """The sound rows (all of them, or those named) become the roster of the request.
 
-    `roster` must be locked.  Faulty rows and rows not named stay in the 待提交清册.
+    `roster` must be locked.  Faulty rows and rows not named stand in the 待提交清册 afterwards.  Of a
+    whole roster it is the others that move: they are few, and a hundred thousand rows would keep
+    everybody else from writing for seconds.
     """
     session, now = rt.session, rt.clock()
-    filed = Roster(
-        key=roster.key,
-        form=roster.form,
-        scope=roster.scope,
-        branch_code=roster.branch_code,
-        state=SUBMITTED,
-        no=no,
-        choices=dict(roster.choices),
-        next_seq=roster.next_seq,
-        owner_id=roster.owner_id,
-        owner_name=roster.owner_name,
-        file_name=roster.file_name,
-        created_at=now,
-        updated_at=now,
-    )
-    session.add(filed)
-    session.flush()
-    move = (
-        update(_ROW)
-        .where(_ROW.c.roster_id == roster.id, _ROW.c.state == SOUND)
-        .values(roster_id=filed.id)
-    )
-    if seqs is None:
-        session.execute(move)
-    else:
-        for part in _parts(seqs):
-            session.execute(move.where(_ROW.c.seq.in_(part)))
     roster.updated_at = now
-    return filed
+    if seqs is not None:
+        filed = _beside(session, roster, state=SUBMITTED, no=no)
+        for part in _parts(seqs):
+            chosen = (_ROW.c.state == SOUND, _ROW.c.seq.in_(part))
+            _move(session, roster, filed, chosen)
+        return filed
+    roster.state, roster.no = SUBMITTED, no
+    session.flush()  # before another one is open
+    rest = _beside(session, roster, state=OPEN, no="")
+    _move(session, roster, rest, (_ROW.c.state != SOUND,))
+    return roster
+
+
+def _beside(session: Session, roster: Roster, *, state: str, no: str) -> Roster:
+    """Another roster of the same service and unit, which goes on numbering where this one is."""
+    same = ("key", "form", "scope", "branch_code", "next_seq", "owner_id", "owner_name")
+    values = {name: getattr(roster, name) for name in (*same, "file_name")}
+    times = {"created_at": roster.updated_at, "updated_at": roster.updated_at}
+    made = Roster(**values, **times, state=state, no=no, choices=dict(roster.choices))
+    session.add(made)
+    session.flush()
+    return made
+
+
+def _move(session: Session, roster: Roster, to: Roster, chosen: Sequence[Any]) -> None:
+    moved = update(_ROW).where(_ROW.c.roster_id == roster.id, *chosen)
+    session.execute(moved.values(roster_id=to.id))
 
 
 def copy_back(session: Session, filed: Roster, target: Roster) -> int:
@@ -332,7 +348,7 @@ def copy_back(session: Session, filed: Roster, target: Roster) -> int:
     Both must be locked.  Whatever was wrong with them when they were applied is forgotten: they
     are judged anew.
     """
-    names = ("subject", "amount_cents", "content")
+    names = ("subject", "amount_cents", "noted", "content")
     columns = [_ROW.c[name] for name in names]
     shift = target.next_seq - 1
     chosen = select(

@@ -138,6 +138,19 @@ MISDRAWN: dict[str, tuple[bytes, str, str | None]] = {
         "“gate”到“材料审核”的出口没有条件",
         "gate__review",
     ),
+    "refused, but another way is taken first": (
+        plain(
+            user("review", "材料审核"),
+            gateway("gate", "end"),
+            end("end2"),
+            end("end3"),
+            way=flows("fill", "review", "gate", "end")
+            + flow("gate", "end2", 'review == "one"')
+            + flow("gate", "end3", 'decision == "refuse"'),
+        ),
+        "“材料审核”被驳回时，后面的网关会先走另一个条件成立的出口",
+        "review",
+    ),
     "condition behind a step": (
         plain(REVIEW, way=flow("fill", "review", "a > 1") + flows("review", "end")),
         "“填写申请”的出口写了条件，但条件只在排他或包容网关后有效",

@@ -39,8 +39,8 @@ from webapp.rooms import register_handlers
 CLERK = Actor("staff:1", "会计")
 MORNING, AFTERNOON, EVENING = time(9), time(15), time(20)
 PATIENCE_SECONDS = 900  # of a day's work of one process
-MOMENTS_MAX = 4_000  # a life ends at one of so many: some hundred deeds
-WORK, FINISH = "work", "finish"
+MOMENTS_MAX = 1_500  # a life ends at one of so many: some thirty deeds
+WORK, FINISH, STOP = "work", "finish", "stop"
 Said = Callable[[str], None]
 
 
@@ -198,6 +198,8 @@ class Worker:
             for line in orders:
                 signal.alarm(PATIENCE_SECONDS)
                 order, _, text = line.strip().partition(" ")
+                if order == STOP:
+                    break
                 day = date.fromisoformat(text)
                 if order == WORK:
                     work(self.one, desk, day, who=self.who, of=self.of)
@@ -245,7 +247,9 @@ def together(
             workers[0].wait(FINISH, day)
         stack.pop_all()
     for worker in workers:
-        assert worker.end() in (0, -signal.SIGKILL)
+        # closing the pipe would not do: the other processes have inherited this end of it
+        worker.tell(STOP, one.days[-1])
+        assert worker.end() == 0
     return sum(worker.lives - 1 for worker in workers)
 
 

@@ -135,7 +135,7 @@ def test_people_are_found_by_name_post_and_branch(reviewer: FlaskClient) -> None
     assert names(reviewer, "李复") == ["李复核"]
     assert names(reviewer, "qdn002") == ["赵审核"]
     assert "陆复核" in names(reviewer, "归集复核岗")
-    assert names(reviewer, "凯里") == ["周同舟", "李复核", "赵审核", "陈复核"]
+    assert names(reviewer, "凯里") == ["周同舟", "李复核", "欧财务", "赵审核", "陈复核"]
     assert "王审核" not in names(reviewer, "审核"), "never oneself"
 
 

@@ -417,6 +417,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=6), nullable=False),
         sa.Column("subject", sa.String(length=32), nullable=False),
         sa.Column("amount_cents", sa.BigInteger(), nullable=False),
+        sa.Column("noted", sa.Boolean(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("result", sa.String(length=300), nullable=False),
         sa.CheckConstraint(
