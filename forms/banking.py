@@ -97,6 +97,7 @@ class Statement(RosterForm):
     @classmethod
     def judge(cls, desk: Desk, rows: Sequence[Row]) -> None:
         """No serial twice, no money of tomorrow; who it comes from is shown before it counts."""
+        rows = [row for row in rows if row.sound]
         found = [
             statements.receipt(
                 row.values | {"amount": row.values.get("amount_in", "")}, today=desk.today

@@ -94,8 +94,10 @@ def paper(key: str = "", no: str = "") -> Answer:
 
 def on_paper(bench: Bench, back: str, *, no: str = "") -> str:
     """One A4 table of the roster; personal numbers masked."""
-    roster, columns = bench.roster, bench.columns
-    rows = [rostergrid.row_view(line, columns) for line in lines(roster, limit=PRINT_ROWS_MAX)]
+    roster = bench.roster
+    read = list(lines(roster, limit=PRINT_ROWS_MAX))
+    columns = [s for s in bench.columns if any(line.values.get(s.name) for line in read)]
+    rows = [rostergrid.row_view(line, columns) for line in read] if columns else []
     sums = store.sums(session(), roster.id)
     return render_template(
         "rosters/print.html",
@@ -105,7 +107,7 @@ def on_paper(bench: Bench, back: str, *, no: str = "") -> str:
         numbers={spec.name for spec in columns if rostergrid.is_number(spec)},
         rows=rows,
         sums=sums,
-        amount_label=rostergrid.amount_label(bench.form, columns),
+        amount_label=rostergrid.amount_label(bench.form, bench.columns),
         money=rostergrid.money_text(sums.amount_cents),
         more=max(0, sums.rows - len(rows)),
         scope=(filing.scope_name(roster.scope), roster.scope.partition(":")[2]),

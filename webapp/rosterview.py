@@ -39,7 +39,8 @@ class Filed:
 
     @property
     def title(self) -> str:
-        return f"{self.form.title}清册"
+        texts = filing.texts_of(self.roster.key)
+        return f"{texts.name if texts else self.form.title}清册"
 
     @property
     def url(self) -> str:

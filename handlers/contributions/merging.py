@@ -67,9 +67,10 @@ def pairs(session: Session, unit: str, rows: Sequence[tuple[str, str]]) -> list[
 def merge_accounts(work: Application, rows: Sequence[Line]) -> Outcomes:
     session = work.session
     unit = changes.held_unit(work)
-    running = moving.settling(session)
-    if isinstance(unit, Problem) or running is not None:
-        return [running or unit] * len(rows)  # type: ignore[list-item]
+    if isinstance(unit, Problem):
+        return [unit] * len(rows)
+    if (running := moving.settling(session)) is not None:
+        return [running] * len(rows)
     typed = [(line.values.get(SOURCE, ""), line.values.get(TARGET, "")) for line in rows]
     found = pairs(session, work.unit_account_no, typed)
     sources = [pair[0] if isinstance(pair, tuple) else pair for pair in found]

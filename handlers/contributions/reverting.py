@@ -21,7 +21,7 @@ from handlers.contributions.models import BASE, MERGE, OPEN, SEAL, TRANSFER, UNS
 from handlers.contributions.moving import ACCRUAL, IN, OUT, Moved
 from handlers.contributions.undoing import CHANGE_NO, REASON, Facts, Undone
 from handlers.ledger import accounts, posting, reversing
-from handlers.members.codes import UNDONE
+from handlers.members import states
 from handlers.rosters.applying import Application, applier
 from handlers.rosters.store import Line
 from handlers.units.models import Unit
@@ -152,7 +152,9 @@ class _Desk:
         change, held = undone.change, undone.held
         columns: dict[str, Any] = {"id": held.id}
         if change.kind == OPEN:
-            columns |= {"account_status": UNDONE, "closed_on": self.work.today}
+            ended = states.transition(held.status, "undo_opening")
+            assert isinstance(ended, str), "it stands as it was opened"
+            columns |= {"account_status": ended, "closed_on": self.work.today}
         else:
             columns["account_status"] = change.old_status
         if change.kind == SEAL:

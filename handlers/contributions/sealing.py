@@ -40,9 +40,11 @@ def seal_problem(held: Held) -> Problem | None:
 @applier("contributions.SealAccounts")
 def seal_accounts(work: Application, rows: Sequence[Line]) -> Outcomes:
     unit = changes.held_unit(work)
+    if isinstance(unit, Problem):
+        return [unit] * len(rows)
     gate = annual.gate(work.session, work.unit_account_no, work.accepted_on)
-    if isinstance(unit, Problem) or gate is not None:
-        return [gate or unit] * len(rows)  # type: ignore[list-item]
+    if gate is not None:
+        return [gate] * len(rows)
     found = changes.find(work, rows, wanted={NORMAL})
     outcomes, chosen = changes.choose(rows, found, lambda _, held: seal_problem(held))
     reasons = [line.values.get("reason") or OTHER for line, _ in chosen]

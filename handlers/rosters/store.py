@@ -307,9 +307,9 @@ def subjects_of(session: Session, roster_id: int, seqs: Collection[int]) -> set[
 def submit(rt: Runtime, roster: Roster, no: str, seqs: Collection[int] | None) -> Roster:
     """The sound rows (all of them, or those named) become the roster of the request.
 
-    `roster` must be locked.  Faulty rows and rows not named stand in the 待提交清册 afterwards.  Of a
-    whole roster it is the others that move: they are few, and a hundred thousand rows would keep
-    everybody else from writing for seconds.
+    `roster` must be locked.  Faulty rows and rows not named stand in the 待提交清册 afterwards.
+    Of a whole roster it is the others that move: they are few, and moving a hundred thousand rows
+    would keep everybody else from writing for seconds.
     """
     session, now = rt.session, rt.clock()
     roster.updated_at = now

@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 from handlers.rosters.models import RosterRow
 
 _ROW = cast(Table, RosterRow.__table__)
-_NAMES = ("roster_id", "seq", "state", "subject", "amount_cents", "content", "result")
+_NAMES = ("roster_id", "seq", "state", "subject", "amount_cents", "noted", "content", "result")
 _INTO = f"insert into {_ROW.name} ({', '.join(_NAMES)})"
 _ARRAYS = text(
     f"{_INTO} select :roster_id, given.*, '' from unnest(cast(:seq as integer[]), "
     "cast(:state as varchar[]), cast(:subject as varchar[]), cast(:amount_cents as bigint[]), "
-    "cast(:content as bytea[])) as given"
+    "cast(:noted as boolean[]), cast(:content as bytea[])) as given"
 )
 _TUPLES = f"{_INTO} values ({', '.join('?' * len(_NAMES))})"
 
@@ -30,7 +30,7 @@ def add(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     seal = _ROW.c.content.type.process_bind_param  # type: ignore[attr-defined]
     contents = [seal(row["content"], connection.dialect) for row in rows]
     if connection.dialect.name == "postgresql":
-        arrays = {name: [row[name] for row in rows] for name in _NAMES[1:5]}
+        arrays = {name: [row[name] for row in rows] for name in _NAMES[1:6]}
         values = arrays | {"roster_id": rows[0]["roster_id"], "content": contents}
         connection.execute(_ARRAYS, values)
         return

@@ -19,7 +19,7 @@ from engine.diagrams.lint import service_files
 from handlers import centers, demo
 from handlers.calendars import WorkingCalendar
 from handlers.units.models import Unit
-from tests.bpmn import desks
+from tests.bpmn import desks, houses
 from tests.bpmn.centre import Centre
 from tests.builders import people
 from tests.conftest import Clock
@@ -85,7 +85,7 @@ def filled(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Cal
     def of(name: str) -> str:
         if name not in urls:
             url = databases.sqlite() if request.param == "sqlite" else databases.postgres()
-            desks.fill(url, name)
+            houses.fill(url, name)
             urls[name] = url
         return urls[name]
 
@@ -100,7 +100,7 @@ def house(filled: Callable[[str], str], clock: Clock) -> Iterator[desks.Open]:
     with ExitStack() as stack:
 
         def open_it(name: str) -> desks.House:
-            made = desks.house_on(filled(name), centers.load(ROOT, name), clock)
+            made = houses.house_on(filled(name), centers.load(ROOT, name), clock)
             return stack.enter_context(made)
 
         yield open_it

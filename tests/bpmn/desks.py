@@ -10,25 +10,23 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 import engine
 from engine import Actor, Outcome, Runtime
 from engine.calendar import ZONE, Weekdays
-from engine.database import configure, transaction
-from engine.diagrams.lint import service_files
+from engine.database import transaction
 from engine.models import Instance, Message, OutboxItem, Task
 from engine.owed import jobs, outbox
 from forms import registry
 from forms.applications import ApplicationForm
 from forms.applications import Desk as FormDesk
 from forms.rosters import editing, filing
-from handlers import centers
 from handlers.centers import Center
 from handlers.contributions.models import MemberChange
 from handlers.ledger import accounts, posting, verifying
@@ -37,7 +35,6 @@ from handlers.ledger.drafts import Line as Entry
 from handlers.ledger.models import LedgerAccount
 from handlers.members import operations as members
 from handlers.members.models import IndividualAccount
-from handlers.parameters import operations as parameters
 from handlers.people.directory import PeopleDirectory
 from handlers.rosters import store
 from handlers.rosters.store import Line
@@ -46,8 +43,6 @@ from tests.builders import people
 from tests.builders import units as records
 from tests.builders.members import name_of, resident_id
 from tests.conftest import Clock
-from tests.servers import compiled_once
-from webapp.rooms import register_handlers
 
 ROOT = Path(__file__).resolve().parents[2]
 POSTS = ("归集审核岗", "归集复核岗", "财务岗", "业务主管")
@@ -375,40 +370,6 @@ class Desk:
 def typed(line: Line) -> list[str]:
     """The sentences a row got."""
     return [problem.text for problem in line.problems]
-
-
-def fill(url: str, name: str) -> None:
-    """A centre on an empty database: parameters, branches, staff, diagrams."""
-    register_handlers()
-    center = centers.load(ROOT, name)
-    clock = Clock()
-    with house_on(url, center, clock) as house, house.sessions() as session:
-        parameters.sync(session, center, now=clock() - timedelta(days=1))
-        session.commit()
-        for place, branch in enumerate(center.branches[:2]):
-            people.branch(session, branch.code, branch.name)
-            for number in (1, 2):
-                login = f"{branch.code.lower()}{number}"
-                posts = [(role, branch.code) for role in POSTS]
-                people.staff(
-                    session,
-                    *posts,
-                    login=login,
-                    name=f"{'甲乙'[number - 1]}审核",
-                    branch_code=branch.code,
-                    mobile=f"1390000{place}{number:03d}",
-                )
-        for key, _, files in service_files(ROOT / "bpmn", name):
-            engine.deploy(house.runtime(session), key, files)
-
-
-@contextmanager
-def house_on(url: str, center: Center, clock: Clock) -> Iterator[House]:
-    made = compiled_once(configure(create_engine(url)))
-    try:
-        yield House(center, sessionmaker(made, expire_on_commit=False), clock)
-    finally:
-        made.dispose()
 
 
 Open = Callable[[str], House]

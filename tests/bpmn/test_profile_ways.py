@@ -13,7 +13,8 @@ import pytest
 
 from engine.diagrams import rehearsal
 from engine.scripts.script import Rehearsal
-from tests.builders.profiles import CX, DZ, QDN, SX, XZ, diagrams_of
+from engine.tokens.workflow import Workflow
+from tests.builders.profiles import CENTRES, CX, DZ, QDN, SX, XZ, diagrams_of
 
 # ── who decides ─────────────────────────────────────────────────────────
 
@@ -172,3 +173,42 @@ def test_dz_u_06_every_roster_that_goes_along_is_applied_once() -> None:
     rehearsal.from_start(diagrams_of(DZ)["remit"], NOBODY, {}, answers)
     assert answers.called.count("rosters/apply") == 3
     assert answers.called.index("contributions/assess") > answers.called.index("rosters/apply")
+
+
+# ── refusals ────────────────────────────────────────────────────────────────────────────────
+
+CAUSES = {"facts": {"noted": 1, "lower": True}}
+BY_SLIP = {"payments/register": {"method": "bank_slip"}}
+
+
+def reviews_of(code: str, key: str) -> list[str]:
+    """The reviews of a request that gives every cause for one."""
+    path = rehearsal.from_start(diagrams_of(code)[key], NOBODY, CAUSES, Answers(NOBODY, BY_SLIP))
+    return [node.id for node in path if node.kind == "review"]
+
+
+REFUSABLE = [
+    (code, key, review)
+    for code in CENTRES
+    for key in diagrams_of(code)
+    for review in reviews_of(code, key)
+]
+
+
+@pytest.mark.parametrize(("code", "key", "review"), REFUSABLE)
+def test_a_refused_request_takes_no_effect(code: str, key: str, review: str) -> None:
+    deployed, answers = diagrams_of(code)[key], Answers(NOBODY, BY_SLIP)
+    workflow = Workflow(deployed.spec, deployed.subspecs, script_engine=answers)
+    workflow.task_tree.data.update({**rehearsal.PLAIN, **CAUSES})
+    workflow.do_engine_steps()
+    while ready := rehearsal.open_tasks(workflow):
+        (task,) = ready
+        here = task.task_spec.name
+        task.data["decision"] = "refuse" if here == review else "approve"
+        before = len(answers.called)
+        task.run()
+        workflow.do_engine_steps()
+    assert workflow.completed
+    assert (here, answers.called[before:]) == (review, ["notices/send"])
+    ended = {task.task_spec.name for task in workflow.everything()} & deployed.outcomes.keys()
+    assert "refused" in {deployed.outcomes[end] for end in ended}

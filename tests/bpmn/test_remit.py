@@ -116,12 +116,19 @@ def test_cx_u25a_money_debited_for_an_account_that_is_gone_stays_the_units(
     sign(cx)
     gone = cx.member()
     no = cx.apply(KEY, through="2026-07", method="realtime")
-    with cx.rt() as rt, transaction(rt.session):
-        accounts.close(rt.session, cx.account(gone).ledger_account_id)
+    _turn(cx, gone, "closed")
     cx.house.run_jobs()
+    _turn(cx, gone, "open")  # others verify the same books
     assert (cx.case(no).status, held(cx, "suspense")) == ("refused", 3 * MONTHLY)
     assert remittances(cx) == [("remittance", "2026-07", "cancelled")]
     assert len(bank.asked) == 1
+
+
+def _turn(desk: Desk, member: str, status: str) -> None:
+    """What the guards of every business keep from happening."""
+    with desk.rt() as rt, transaction(rt.session):
+        ledger = accounts.locked(rt.session, desk.account(member).ledger_account_id)
+        ledger.status = status
 
 
 def _cleared(desk: Desk, action: str) -> None:

@@ -165,6 +165,28 @@ def test_on_a_phone_rows_are_cards_and_everything_is_reached(desk) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.parametrize(
+    ("login", "key"),
+    [
+        (LOOKED_AT, "rate_adjustment"),
+        (LOOKED_AT, "remittance_assessment"),
+        (LOOKED_AT, "base_adjustment"),
+        ("qdn014", "bank_statement"),
+        ("qdn014", "suspense_clearing"),
+    ],
+)
+def test_axe_finds_nothing_on_applications_and_services_of_staff(
+    hall: LiveHall, visitors: Visitors, login: str, key: str
+) -> None:
+    page = visitors.signed_in(hall, login)
+    page.goto(f"/services/{key}")
+    choice = page.locator("#filing select")
+    if choice.count():
+        choice.first.select_option(index=1)
+        expect(page.locator("[data-saved]")).to_contain_text("自动保存")
+    look(page, f"service-{key}")
+
+
 def test_axe_finds_nothing_on_any_state_of_a_roster(desk) -> None:
     page = desk(LOOKED_AT)
     look(page, "roster-empty")

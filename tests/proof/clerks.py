@@ -77,13 +77,14 @@ class Clerks:
         return self.town.runtime(session)
 
     # ── deeds ──────────────────────────────────────────────────────────────────────────────────
-    def do(self, deed: Deed, *, rival: bool = False) -> None:
-        """`rival`: somebody else does the same at this moment; one of the two may be refused."""
-        token = deed.id + ("/b" if rival else "")
+    def do(self, deed: Deed, *, part: str = "") -> None:
+        """`part`: "rival" does it beside somebody else, with a page of its own, and "late" makes
+        sure of it behind two who were killed; where several are at it some are refused."""
+        token = f"{deed.id}/{part}" if part else deed.id
         alone = not deed.rival
         for left in reversed(range(TRIES)):
             try:
-                self._do(deed, token, tidy=alone)
+                self._do(deed, token, tidy=alone or part == "late")
             except HallError:
                 self.session.rollback()
                 if alone and not left:
@@ -367,17 +368,16 @@ class Clerks:
         self._of_branch(deed, "suspense_clearing", typed, token)
 
     # ── the bank ───────────────────────────────────────────────────────────────────────────────
-    def statement(self, branch: str, deeds: Sequence[Deed], *, again: bool = False) -> None:
-        """The day's statement of one branch, imported; `again`: by somebody who does not know that
-        it is in already, and is told so row by row."""
-        token = f"{deeds[0].day}/statement/{branch}" + ("/b" if again else "")
-        no = self.filed(token)
-        if no is None:
+    def statement(self, branch: str, deeds: Sequence[Deed], *, part: str = "") -> None:
+        """The day's statement of one branch, imported; `part` as in `do`: whoever does not know
+        that a row is in already is told so."""
+        token = f"{deeds[0].day}/statement/{branch}/{part}"
+        if self.filed(token) is None:
             who = staff_of(FINANCE, branch, self.town.branches.index(branch))
             rows = [self._statement_row(deed) for deed in deeds]
             where = ("bank_statement", f"branch:{branch}", branch, branch)
             try:
-                self.file_rows(who, where, rows, token, choices={}, tidy=False)
+                self.file_rows(who, where, rows, token, choices={}, tidy=part == "late")
             except HallError:
                 self.session.rollback()
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 OPEN, SEAL, UNSEAL, BASE = "open", "seal", "unseal", "base"
@@ -48,6 +48,7 @@ FIRST, MONTHS = (2024, 7), 24  # two fund years
 BRANCHES = 3  # of those the centre has
 PEOPLE_MIN, PEOPLE_MAX = 2, 12
 BASE_MIN, BASE_MAX = 300_000, 1_200_000  # within the bounds of every centre and year used here
+BASE_STEP = 10_000  # less changes a monthly amount of whole yuan by nothing
 DEPOSIT_CENTS = 6_000_000  # more than twelve people's month at the highest base and rates
 JULY = 7
 
@@ -143,7 +144,7 @@ class _Member:
     sealed: bool = False
     busy: str = ""  # the month somebody did something to it
     twin: str = ""  # another account of the person in the same unit
-    base_year: int = 0
+    bases: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -220,10 +221,13 @@ class Planner:
         """Two processes at it?  Not in July, when one of them might do things in another order."""
         return self._chance(share) and self.month != JULY
 
-    def _base(self) -> int:
-        """In yuan and 分 where bases are typed; people do not earn round sums."""
-        cents = self.luck.randint(BASE_MIN, BASE_MAX)
-        return cents if self.entry == "base" else cents // 100 * 100
+    def _base(self, one: _Member) -> int:
+        """In yuan and 分; never what it was before, which would be refused."""
+        while True:
+            cents = self.luck.randint(BASE_MIN, BASE_MAX)
+            if all(abs(cents - before) > BASE_STEP for before in one.bases):
+                one.bases.append(cents)
+                return cents
 
     def _typed(self, base: int, rates: tuple[int, int]) -> int:
         """What a person writes into the roster for somebody with this base."""
@@ -276,9 +280,9 @@ class Planner:
         for person in people:
             town.opened[person] = times = town.opened.get(person, 0) + 1
             labels.append(f"{person}@{unit:03d}" + (f"#{times}" if times > 1 else ""))
-        typed = tuple(self._typed(self._base(), town.rates) for _ in labels)
-        for label in labels:
-            town.members[label] = _Member(label, busy=self.now)
+        new = [_Member(label, busy=self.now) for label in labels]
+        typed = tuple(self._typed(self._base(one), town.rates) for one in new)
+        town.members |= {one.label: one for one in new}
         return self._do(day, unit, OPEN, who=tuple(labels), cents=typed, rival=self._two(0.2))
 
     # ── people ─────────────────────────────────────────────────────────────────────────────────
@@ -287,11 +291,11 @@ class Planner:
         if self._chance(0.1):
             return
         members = [one for one in town.members.values() if not one.sealed]
-        typed = tuple(self._typed(self._base(), town.rates) for _ in members)
+        typed = tuple(self._typed(self._base(one), town.rates) for one in members)
         labels = tuple(one.label for one in members)
         made = self._do("people", unit, BASE, who=labels, cents=typed, rival=self._two(0.2))
         for one in members:
-            one.busy, one.base_year = self.now, self.year
+            one.busy = self.now
         if self._chance(0.4):
             self._undo(unit, made, labels[-1:])
 
@@ -313,7 +317,7 @@ class Planner:
                 one.sealed = False
         if self._chance(0.15) and (away := town.some(self.now, sealed=True)):
             one = self.luck.choice(away)
-            typed = self._typed(self._base(), town.rates) if self._chance(0.5) else 0
+            typed = self._typed(self._base(one), town.rates) if self._chance(0.5) else 0
             made = self._do("people", unit, UNSEAL, who=(one.label,), cents=(typed,))
             one.sealed, one.busy = False, self.now
             if self._chance(0.3):
@@ -374,12 +378,12 @@ class Planner:
             return
         del self.towns[unit].members[one.label]
         if not new:
-            there.members[one.label] = _Member(one.label, busy=self.now)
+            there.members[one.label] = replace(one, sealed=False)
             return
         merged = self._do("merge", to, MERGE, who=(one.label,), other=new)
         if self._chance(0.4):
             self._undo(to, merged, (one.label,), day="again")
-            there.members[one.label] = _Member(one.label, sealed=True, busy=self.now, twin=new)
+            there.members[one.label] = replace(one, twin=new)
             there.members[new].twin = one.label
 
     def _rates(self, unit: int, town: _Town) -> None:

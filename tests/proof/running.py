@@ -12,7 +12,7 @@ import random
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import IO, Any
@@ -107,9 +107,9 @@ def work(one: Proof, desk: Clerks, day: date, *, who: int, of: int) -> None:
     for deed in deeds:
         mine = deed.unit % of == who
         if deed.verb != p.ARRIVE and (mine or deed.rival):
-            desk.do(deed, rival=not mine)
+            desk.do(deed, part="" if mine else "rival")
             if deed.rival and of == 1:
-                desk.do(deed, rival=True)
+                desk.do(deed, part="rival")
     desk.pump()
     if (day.month, day.day) == (6, 30):
         at(one.town.clock, day, EVENING)
@@ -121,9 +121,9 @@ def statements(one: Proof, desk: Clerks, arriving: list[Deed], *, who: int, of: 
     for place, branch in enumerate(one.town.branches):
         deeds = [deed for deed in arriving if one.town.branch(deed.unit) == branch]
         if deeds:
-            desk.statement(branch, deeds, again=of > 1 and place % of != who)
+            desk.statement(branch, deeds, part="" if place % of == who else "rival")
         if deeds and of == 1:
-            desk.statement(branch, deeds, again=True)
+            desk.statement(branch, deeds, part="rival")
 
 
 def settle(desk: Clerks, year: int) -> None:
@@ -135,14 +135,18 @@ def settle(desk: Clerks, year: int) -> None:
             raise
 
 
-def finish(one: Proof, desk: Clerks, day: date) -> None:
-    """In the afternoon of a day everything that is owed is done."""
+def finish(one: Proof, desk: Clerks, day: date, *, of: int = 1) -> None:
+    """In the afternoon one process makes sure of what two were at, and does what is owed."""
     at(one.town.clock, day, AFTERNOON)
-    arriving = [deed for deed in one.by_day.get(day, ()) if deed.verb == p.ARRIVE]
+    deeds = one.by_day.get(day, [])
+    arriving = [deed for deed in deeds if deed.verb == p.ARRIVE]
     for branch in one.town.branches:
-        deeds = [deed for deed in arriving if one.town.branch(deed.unit) == branch]
-        if left := desk.missing(deeds):
-            desk.statement(branch, left, again=True)
+        mine = [deed for deed in arriving if one.town.branch(deed.unit) == branch]
+        if left := desk.missing(mine):
+            desk.statement(branch, left, part="late")
+    for deed in deeds:
+        if deed.rival and of > 1:
+            desk.do(deed, part="late")
     desk.pump()
     assert not desk.missing(arriving), "money on the statement that the hall does not know"
 
@@ -204,7 +208,7 @@ class Worker:
                 if order == WORK:
                     work(self.one, desk, day, who=self.who, of=self.of)
                 else:
-                    finish(self.one, desk, day)
+                    finish(self.one, desk, day, of=self.of)
                 answers.write("done\n")
                 answers.flush()
         engine.dispose()
@@ -255,5 +259,6 @@ def together(
 
 def _stop(worker: Worker) -> Any:
     """Of a run that has failed."""
-    os.kill(worker.pid, signal.SIGKILL)
-    worker.end()
+    with suppress(ProcessLookupError, ChildProcessError):
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.end()
