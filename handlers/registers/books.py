@@ -27,7 +27,7 @@ from sqlalchemy.orm import aliased
 
 from handlers.ledger.interest import fund_year
 from handlers.ledger.kinds import BUSINESSES
-from handlers.ledger.models import Day, Entry, Voucher
+from handlers.ledger.models import Day, Entry, LedgerAccount, Voucher
 from handlers.members.models import IndividualAccount, Person
 from handlers.members.statements import entry_wording, wording
 from handlers.people.models import Branch
@@ -199,21 +199,38 @@ _BOOKED = Voucher
 _UNDO = aliased(Voucher)
 _UNDONE = select(_UNDO.id).where(_UNDO.reversal_of == _BOOKED.id).correlate(_BOOKED).exists()
 _SIGNED = case((_BOOKED.reversal_of.is_(None), _BOOKED.credit_cents), else_=-_BOOKED.credit_cents)
-_SIGNED_INTEREST = case(
-    (_BOOKED.reversal_of.is_(None), _BOOKED.interest_cents), else_=-_BOOKED.interest_cents
-)
 # The journal is of the members' money.  What waits in suspense or advance is not theirs yet, and
 # would count twice when it is; it has registers of its own (suspense, payments).
 _OUT = ("partial_withdrawal", "closing_withdrawal", "transfer_out")
-_BETWEEN = ("internal_transfer", "account_merge")  # it leaves one member and enters another
+# Some go either way, and some stay within the unit: their few entries say what the members got.
+_EITHER_WAY = ("internal_transfer", "account_merge", "interest_adjustment")
 _OF_MEMBERS = (
     *("remittance", "back_payment", "internal_transfer", "transfer_out", "transfer_in"),
     *("interest", "partial_withdrawal", "closing_withdrawal", "account_merge"),
     *("interest_adjustment", "opening_balance"),
 )
-_PRINCIPAL = _SIGNED - _SIGNED_INTEREST
-_INCOME = case((_BOOKED.business.in_(_OUT), 0), else_=_PRINCIPAL)
-_EXPENSE = case((_BOOKED.business.in_((*_OUT, *_BETWEEN)), _PRINCIPAL), else_=0)
+_PRINCIPAL = _SIGNED - _BOOKED.interest_cents
+_NET = cast(
+    select(func.coalesce(func.sum(Entry.amount_cents), 0))
+    .join(LedgerAccount, LedgerAccount.id == Entry.account_id)
+    .where(Entry.voucher_id == _BOOKED.id, LedgerAccount.kind == "member")
+    .correlate(_BOOKED)
+    .scalar_subquery(),
+    BigInteger,
+)
+_SIGN = case((_BOOKED.reversal_of.is_(None), 1), else_=-1)
+_MOVED = (_NET - _BOOKED.interest_cents) * _SIGN  # of what a correction corrects
+_IS_OUT, _IS_EITHER = _BOOKED.business.in_(_OUT), _BOOKED.business.in_(_EITHER_WAY)
+_INCOME = case(
+    (_IS_OUT, 0),
+    (_IS_EITHER, case((_MOVED > 0, _MOVED * _SIGN), else_=0)),
+    else_=_PRINCIPAL,
+)
+_EXPENSE = case(
+    (_IS_OUT, _PRINCIPAL),
+    (_IS_EITHER, case((_MOVED < 0, -_MOVED * _SIGN), else_=0)),
+    else_=0,
+)
 _RUNNING, _CORRECTED, _CORRECTION = "正常", "已冲账", "冲账"
 
 
@@ -251,11 +268,11 @@ UNIT_JOURNAL = Register(
         Column(name="headcount", label="人数", of=_BOOKED.headcount, kind="count"),
         _money("income", "收入", _INCOME, total=True),
         _money("expense", "支出", _EXPENSE, total=True),
-        _money("interest", "利息", _SIGNED_INTEREST, total=True, phone="off"),
+        _money("interest", "利息", _BOOKED.interest_cents, total=True, phone="off"),
         _money(
             "amount",
             "本息合计",
-            _INCOME - _EXPENSE + _SIGNED_INTEREST,
+            _INCOME - _EXPENSE + _BOOKED.interest_cents,
             total=True,
             phone="key",
         ),

@@ -251,3 +251,33 @@ def test_a_centre_may_have_a_service_of_its_own_and_its_files_win(tmp_path: Path
         ("a", "shared"): {"shared.bpmn": b"centers/a/shared/shared.bpmn"},
         ("b", "shared"): {"shared.bpmn": b"shared/shared.bpmn"},
     }
+
+
+def test_moving_a_box_does_not_change_which_exit_is_asked_first(hall: Hall) -> None:
+    boxes = "".join(
+        f"<di:BPMNShape bpmnElement='{node}'><dc:Bounds x='0' y='{y}' width='9' height='9'/>"
+        "</di:BPMNShape>"
+        for node, y in (("first", 900), ("second", 100))
+    )
+    drawn = (
+        "<di:BPMNDiagram xmlns:di='http://www.omg.org/spec/BPMN/20100524/DI' "
+        "xmlns:dc='http://www.omg.org/spec/DD/20100524/DC'><di:BPMNPlane bpmnElement='boxes'>"
+        f"{boxes}</di:BPMNPlane></di:BPMNDiagram></definitions>"
+    )
+    content = diagrams.process(
+        "boxes",
+        diagrams.start(),
+        diagrams.form("fill"),
+        diagrams.gateway("gate", "neither"),
+        *(diagrams.user(node, node, verbs="approve") for node in ("first", "second", "neither")),
+        diagrams.end(),
+        diagrams.flows("start", "fill", "gate"),
+        diagrams.flow("gate", "first", "True"),
+        diagrams.flow("gate", "second", "True"),
+        diagrams.flow("gate", "neither"),
+        *(diagrams.flow(node, "end") for node in ("first", "second", "neither")),
+        lanes=diagrams.lane(diagrams.OPERATOR, "fill")
+        + diagrams.lane(diagrams.FIRST, "first", "second", "neither"),
+    ).replace(b"</definitions>", drawn.encode())
+    deployed = hall.deploy(content, "boxes")
+    assert [step.id for step in deployed.steps] == ["fill", "first"]

@@ -103,13 +103,13 @@ def test_a_change_is_undone_once_whoever_presses(here: Ground) -> None:
 KINDS = ("open", "seal", "unseal", "transfer", "transfer", "merge", "pay", "undo")
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_whatever_happens_heads_money_and_books_stay_right(here: Ground, seed: int) -> None:
     """Random deeds of three units on four people, who come to have several accounts."""
     world = World(here, Random(seed))
-    for step in range(100):
-        if step % 25 == 0:
-            here.books.on(f"2026-07-{2 + step // 5:02d}")
+    for step in range(60):
+        if step % 15 == 0:
+            here.books.on(f"2026-07-{2 + step // 3:02d}")
         world.do()
     assert {change.kind for change in here.changes()} >= {"open", "seal", "transfer"}
     assert any(change.undone_at for change in here.changes())

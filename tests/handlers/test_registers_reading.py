@@ -13,6 +13,7 @@ from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from engine.database import transaction
+from handlers.ledger.drafts import Line
 from handlers.registers import catalog, reading
 from handlers.registers.asking import Asked, Reader, ask
 from tests.builders import registers
@@ -114,6 +115,35 @@ def test_a_file_holds_no_transaction_open_between_its_pieces(
     assert sum(pieces) == reading.sums(world.session, wanted).rows > 40
     assert set(pieces[:-1]) == {10}
     world.session.rollback()
+
+
+def test_xz_6_2b_what_moves_between_members_is_what_the_unit_has_gained_or_lost(
+    world: World,
+) -> None:
+    books, (first, second, *_) = world.books, world.people
+    one, two = first.ledger_account_id, second.ledger_account_id
+    over, payable = books.account("interbranch"), books.account("interest_payable")
+    out = books.post("internal_transfer", {one: -700, over: 700}, unit_account_no=UNIT)
+    books.post("internal_transfer", {over: -300, one: 300}, unit_account_no=UNIT)
+    earned = [Line(payable, -5), Line(one, 5, interest_cents=5)]
+    merged = [*earned, Line(one, -205), Line(two, 205)]
+    books.post("account_merge", merged, unit_account_no=UNIT)
+    books.reverse(out)
+    found = {}
+    for business in ("internal_transfer", "account_merge"):
+        page = reading.page(world.session, asked("unit_journal", business=business))
+        places = [page_place(name) for name in ("income", "expense", "interest", "amount")]
+        found[business] = [tuple(line.values[n] for n in places) for line in page.lines]
+    assert found == {
+        "internal_transfer": [(0, -700, 0, 700), (300, 0, 0, 300), (0, 700, 0, -700)],
+        "account_merge": [(0, 0, 5, 5)],
+    }
+    world.session.rollback()
+
+
+def page_place(name: str) -> int:
+    columns = catalog.BY_KEY["unit_journal"].columns
+    return [column.name for column in columns].index(name)
 
 
 # ── cost ───────────────────────────────────────────────────────────────────────────────────────

@@ -15,7 +15,7 @@ from datetime import date
 from typing import Any
 
 from tests.builders import keys, people
-from tests.proof import comparing, plan, running
+from tests.proof import comparing, plan, planning, running
 from tests.servers import Databases
 
 UNITS, SHARED_UNITS = 200, 20
@@ -40,7 +40,7 @@ def prove(databases: Databases, run: Run, *, seed: int, months: int) -> dict[str
     kind, entry, units, processes, killed = run
     began = time.monotonic()
     url = databases.sqlite() if kind == "sqlite" else databases.postgres()
-    drawn = plan.drawn(seed, units=units, entry=entry, months=months)
+    drawn = planning.drawn(seed, units=units, entry=entry, months=months)
     one = running.proof(drawn, url)
     seen: set[str] = set()
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from engine import models
+from engine.models.guards import append_only
 
 revision = "7b91c2d0e3f4"
 down_revision = "3d66e6d506a3"
@@ -530,6 +531,9 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_hall_remittance_line_account", ["individual_account_id", "month"], unique=False
         )
+
+    for statement in append_only("hall_export_record")[op.get_bind().dialect.name]:
+        op.execute(sa.text(statement))
 
 
 def downgrade() -> None:
