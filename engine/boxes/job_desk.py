@@ -60,6 +60,10 @@ class JobView:
     def over(self) -> bool:
         return self.finished_at is not None
 
+    @property
+    def cancellable(self) -> bool:
+        return not self.over and not self.cancelling and jobs.cancellable(self.kind)
+
 
 def view(rt: Runtime, actor: Actor, job_id: int) -> JobView:
     """A job of one's own, or any for a process admin; NotFound otherwise."""
@@ -87,6 +91,9 @@ def cancel(rt: Runtime, actor: Actor, job_id: int) -> JobView:
         if job.finished_at is not None:
             text = f"这个任务{LABELS[job.status]}，不能再取消，请刷新后查看。"
             raise Conflict(Problem("job.over", text))
+        if not jobs.cancellable(job.kind):
+            text = "有业务在等这个任务办完，不能取消，请等它完成后再按业务页面的提示处理。"
+            raise Conflict(Problem("job.whole", text))
         job.cancelling = True
         if job.status == "queued":
             job.status, job.finished_at = "cancelled", rt.clock()

@@ -162,17 +162,28 @@ class Work:
 
 Handler = Callable[[Work], dict[str, Any] | None]
 _handlers: dict[str, Handler] = {}
+_whole: set[str] = set()
 
 
-def handler(kind: str) -> Callable[[Handler], Handler]:
-    """Register the function that does jobs of this kind; what it returns is the job's result."""
+def handler(kind: str, *, whole: bool = False) -> Callable[[Handler], Handler]:
+    """Register the function that does jobs of this kind; what it returns is the job's result.
+
+    `whole`: nobody may cancel it, for a request waits for its end and half of it is wrong.
+    """
 
     def register(function: Handler) -> Handler:
         assert _handlers.get(kind, function) is function, f"two handlers for {kind}"
         _handlers[kind] = function
+        if whole:
+            _whole.add(kind)
         return function
 
     return register
+
+
+def cancellable(kind: str) -> bool:
+    """Whether a job of this kind may end before it is done."""
+    return kind not in _whole
 
 
 def put(

@@ -83,6 +83,8 @@ def _judge_job(work: Work) -> dict[str, Any]:
         with work.shop.sessions() as session, transaction(session):
             rt = work.shop.runtime(session)
             roster = store.locked(session, int(work.payload["roster"]))
+            if roster.job_id != work.id:  # filed meanwhile, or given another job
+                return dict(session.scalars(select(Job.result).where(Job.id == work.id)).one())
             last = _piece(rt, actor, roster, after)
             sums = store.sums(session, roster.id)
             if last is None:

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from engine.errors import HallError, OperationFailed, Problem
 from engine.operations import Call, operation
+from engine.runtime import Actor, Runtime
 from handlers.amounts import parse_money
 from handlers.banking import matching, receiving
 from handlers.banking.models import (
@@ -68,7 +69,6 @@ def take_in(work: Application, rows: Sequence[Line]) -> list[Problem | None]:
 
 
 def _take(work: Application, arrived: Arrived, owner: str) -> Problem | None:
-    """One receipt; matching that is refused leaves the money in suspense with the reason."""
     rt, actor = work.rt, work.actor
     try:
         with work.session.begin_nested():
@@ -76,16 +76,17 @@ def _take(work: Application, arrived: Arrived, owner: str) -> Problem | None:
     except HallError as refusal:
         return refusal.problem
     if owner:
-        _try_match(work, receipt)
+        _try_match(rt, actor, receipt, no=work.no)
     return None
 
 
-def _try_match(work: Application, receipt: BankReceipt) -> None:
+def _try_match(rt: Runtime, actor: Actor, receipt: BankReceipt, *, no: str) -> None:
+    """Matching that is refused leaves the money in suspense with the reason."""
     try:
-        with work.session.begin_nested():
-            matching.match(work.rt, work.actor, receipt, no=work.no)
+        with rt.session.begin_nested():
+            matching.match(rt, actor, receipt, no=no)
     except HallError as refusal:
-        work.session.refresh(receipt)
+        rt.session.refresh(receipt)
         receipt.why = refusal.text[:200]
 
 
@@ -108,7 +109,7 @@ def clear(call: Call) -> dict[str, Any]:
     """What was decided about one receipt: claim, settle, advance or refund."""
     values = call.data["values"]
     first = call.session.get(BankReceipt, int(values["receipt"]))
-    if first is None:
+    if first is None or call.instance.scope != f"branch:{first.branch_code}":
         raise OperationFailed(_GONE)
     owner = values.get("unit_account_no") or first.unit_account_no
     receiving.lock_units(call.session, [owner])
@@ -124,7 +125,7 @@ def clear(call: Call) -> dict[str, Any]:
     receipt.settled_no = call.no
     if action == "claim":
         receiving.book(call.rt, call.actor, receipt, owner)
-        matching.match(call.rt, call.actor, receipt, no=call.no)
+        _try_match(call.rt, call.actor, receipt, no=call.no)
     elif action == "settle":
         _settle(call, receipt, int(values["payment"]))
     else:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from engine.runtime import Actor, Runtime
 from handlers.amounts import money_text
 from handlers.banking import payments, receiving
-from handlers.banking.models import AWAITING, BANK_SLIP, TRANSFER, BankReceipt, Payment
+from handlers.banking.models import AWAITING, BANK_SLIP, DEBITING, TRANSFER, BankReceipt, Payment
 from handlers.contributions import allocating
 from handlers.contributions.models import ASSESSED, REMITTANCE, Remittance
 
@@ -108,6 +108,9 @@ def match(rt: Runtime, actor: Actor, receipt: BankReceipt, *, no: str) -> bool:
     suspended = receiving.open_receipts(rt.session, receipt.unit_account_no)
     before = sum(one.open_cents for one in suspended if one.id != receipt.id)
     slip = receiving.slip_in(receipt.memo)
+    if _debiting(rt, receipt.unit_account_no, slip):
+        receipt.why = f"缴款单 {slip} 正在实时扣款，等银行答复后入账。"
+        return False
     found = fit(receipt.open_cents, before, slip, dues(rt, receipt.unit_account_no))
     if isinstance(found, str):
         receipt.why = found[:200]
@@ -122,6 +125,13 @@ def match(rt: Runtime, actor: Actor, receipt: BankReceipt, *, no: str) -> bool:
         one.settled_no = no
     allocating.settle(rt, actor, payment, source="suspense", receipts=used)
     return True
+
+
+def _debiting(rt: Runtime, unit_account_no: str, slip: str) -> bool:
+    """The statement was faster than the bank's answer: the debit comes for its money itself."""
+    same = (Payment.slip_no == slip, Payment.unit_account_no == unit_account_no)
+    query = select(Payment.id).where(*same, Payment.state == DEBITING)
+    return bool(slip) and rt.session.scalar(query) is not None
 
 
 def _payment(rt: Runtime, actor: Actor, receipt: BankReceipt, due: Due) -> Payment:

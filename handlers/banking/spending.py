@@ -37,7 +37,9 @@ def use(rt: Runtime, actor: Actor, payment: Payment, given: Sequence[BankReceipt
     left = payment.amount_cents
     for one in usable:
         if not left:
-            break
+            if one.payment_id == payment.id:  # the slip was paid twice
+                one.payment_id, one.why = None, f"缴款单 {payment.slip_no} 已缴清，多出的款项暂存。"
+            continue
         if one.voucher_id is None:
             receiving.book(rt, actor, one, payment.unit_account_no)
         part = min(left, one.open_cents)

@@ -284,7 +284,7 @@ def paid_through(session: Session, unit: Unit) -> str:
     return session.scalar(posted) or ""
 
 
-@jobs.handler(JOB)
+@jobs.handler(JOB, whole=True)
 def _allocate(work: Work) -> dict[str, Any]:
     """Piece by piece, a transaction each; done again it finds nothing left to do."""
     actor = Actor(*work.payload["actor"])

@@ -51,12 +51,21 @@ def problems(session: Session, one: Remittance, today_month: str) -> list[Proble
     if month_of(one.posted_on) != today_month:
         text = f"只能撤销本月入账的业务，这笔在 {one.posted_on} 入账，请按错账更正办理。"
         return [Problem("unposting.month", text, "remittance")]
+    if _under_way(session, one):
+        text = "同一笔缴款还在入账或撤销，请等办完后再撤销这笔入账。"
+        return [Problem("unposting.under_way", text, "remittance")]
     unit = units.unit(session, one.unit_account_no)
     assert unit is not None
     if one.kind == REMITTANCE and (last := last_month(session, unit)) != one.month:
         text = f"{last} 已核定或已缴，请从最后一个月开始撤销。"
         return [Problem("unposting.later", text, "remittance")]
     return _not_there(session, one)
+
+
+def _under_way(session: Session, one: Remittance) -> bool:
+    """Whoever posts the rest of its payment would post this one again."""
+    same = (Remittance.payment_id == one.payment_id, Remittance.state == POSTING)
+    return session.scalar(select(Remittance.id).where(*same).limit(1)) is not None
 
 
 def _not_there(session: Session, one: Remittance) -> list[Problem]:
@@ -251,7 +260,7 @@ def _give_back(session: Session, payment: Payment, cents: int) -> None:
             break
 
 
-@jobs.handler(JOB)
+@jobs.handler(JOB, whole=True)
 def _undo(work: Work) -> dict[str, Any]:
     actor, reason = Actor(*work.payload["actor"]), str(work.payload["reason"])
     more, left = True, 0

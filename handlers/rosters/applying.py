@@ -178,7 +178,7 @@ def _finish(work: Application, roster: Roster) -> None:
     work.session.flush()
 
 
-@jobs.handler(JOB)
+@jobs.handler(JOB, whole=True)
 def _apply_job(work: Work) -> dict[str, Any]:
     """Piece by piece until no sound row is left, then the diagram goes on."""
     roster_id, no = int(work.payload["roster"]), str(work.payload["no"])
@@ -201,5 +201,7 @@ def _apply_job(work: Work) -> dict[str, Any]:
         roster = store.locked(session, roster_id)
         result = {"pending": False, "applied": roster.applied, "failed": roster.failed}
         session.rollback()
-        occurrences.deliver(rt, SYSTEM, MESSAGE, correlation=no, payload=result)
+        # once: killed behind it, the next run must not answer for another roster of the request
+        once = f"{MESSAGE}:{roster_id}"
+        occurrences.deliver(rt, SYSTEM, MESSAGE, correlation=no, payload=result, once=once)
     return result

@@ -26,12 +26,13 @@ _IMPORTING = Problem("rosters.importing", "有清册还在导入，请等导入�
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A 待提交清册 with rows; `cents`: the sum of its sound ones."""
+    """A 待提交清册 with rows; `cents`: the sum of its sound ones; `busy`: a job writes into it."""
 
     roster: Roster
     sound: int
     faulty: int
     cents: int
+    busy: bool
 
 
 def waiting(session: Session, scope: str) -> list[Waiting]:
@@ -43,7 +44,8 @@ def waiting(session: Session, scope: str) -> list[Waiting]:
     for roster in sorted(rosters, key=lambda one: KEYS.index(one.key)):
         sums = store.sums(session, roster.id)
         if sums.rows:
-            found.append(Waiting(roster, sums.sound, sums.faulty, sums.sound_cents))
+            busy = store.busy(session, roster)
+            found.append(Waiting(roster, sums.sound, sums.faulty, sums.sound_cents, busy))
     return found
 
 
@@ -64,7 +66,7 @@ def present_cents(session: Session, one: Waiting) -> int:
 
 def problems(prepared: Sequence[Waiting]) -> list[Problem]:
     """Why they cannot go along: one is still being imported, or has rows that are wrong."""
-    found = [_IMPORTING] if any(one.roster.job_id is not None for one in prepared) else []
+    found = [_IMPORTING] if any(one.busy for one in prepared) else []
     faulty = sum(one.faulty for one in prepared)
     if faulty:
         text = f"待提交清册中有 {faulty} 行没有通过校验，请先修改或删除，再办理汇缴。"
@@ -85,7 +87,7 @@ def attach(call: Call) -> dict[str, Any]:
     forms, rows = [], 0
     for one in prepared:
         roster = store.locked(call.session, one.roster.id)
-        if roster.state == OPEN and roster.job_id is None:
+        if roster.state == OPEN and not store.busy(call.session, roster):
             filed = store.submit(call.rt, roster, call.no, None)
             rows += store.sums(call.session, filed.id).rows
             forms.append(filed.form)

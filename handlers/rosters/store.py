@@ -320,6 +320,7 @@ def submit(rt: Runtime, roster: Roster, no: str, seqs: Collection[int] | None) -
             _move(session, roster, filed, chosen)
         return filed
     roster.state, roster.no = SUBMITTED, no
+    roster.job_id = None  # an import that has failed must not go on into what was filed
     session.flush()  # before another one is open
     rest = _beside(session, roster, state=OPEN, no="")
     _move(session, roster, rest, (_ROW.c.state != SOUND,))

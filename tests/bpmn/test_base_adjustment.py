@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import engine
 from engine.errors import Refused
 from tests.bpmn.desks import Desk, Open, typed
 
@@ -103,8 +104,6 @@ def test_qdn_02_everybody_in_july_with_materials_and_two_reviews(house: Open) ->
 
 
 def test_qdn_02_no_second_submission_while_one_is_pending(house: Open) -> None:
-    import engine
-
     desk = house("qiandongnan").on("2026-07-10").unit()
     number = desk.member()
     desk.type(KEY, base(number, "9,000.00"))

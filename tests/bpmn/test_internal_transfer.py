@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import Refused
+from forms.rosters import editing
+from handlers.members.models import IndividualAccount
 from tests.bpmn.desks import Desk, Open, typed
 
 KEY = "internal_transfer"
@@ -27,8 +29,6 @@ def opened(desk: Desk, person: dict[str, str]) -> str:
     no = desk.file("open_accounts", person | facts)
     change = desk.changes(no)[0]
     with desk.house.sessions() as session:
-        from handlers.members.models import IndividualAccount
-
         account = session.get_one(IndividualAccount, change.individual_account_id)
         return account.individual_account_no
 
@@ -114,8 +114,6 @@ def test_xz_4b_and_xz_4c_a_saved_transfer_is_changed_or_deleted(house: Open) -> 
     (line,) = old.type(KEY, {"individual_account_no": number, "to_unit": "没有的单位"})
     assert "没有找到这个单位" in typed(line)[0]
     assert typed(old.change(KEY, line.seq, to_unit=new.number)) == []
-    from forms.rosters import editing
-
     roster = old.roster(KEY)
     with old.rt() as rt:
         editing.remove(rt, old.operator, roster, [line.seq])

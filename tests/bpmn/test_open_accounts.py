@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from engine.database import transaction
 from engine.errors import Refused
+from handlers.members import operations
 from tests.bpmn.desks import Open, typed
 
 KEY = "open_accounts"
@@ -130,13 +132,9 @@ def test_c11_when_nobody_could_be_opened_the_request_says_so(house: Open) -> Non
     desk = centre.unit()
     row = desk.person(contribution_base="6,000.00")
     first = desk.file(KEY, row)
-    with desk.rt() as rt:  # meanwhile at the counter
-        from engine.database import transaction
-        from handlers.members import operations
-
-        with transaction(rt.session):
-            facts = {key: row[key] for key in ("person_name", "id_no", "mobile")}
-            operations.open_account(rt, operations.Opening(desk.number, **facts))
+    with desk.rt() as rt, transaction(rt.session):  # meanwhile at the counter
+        facts = {key: row[key] for key in ("person_name", "id_no", "mobile")}
+        operations.open_account(rt, operations.Opening(desk.number, **facts))
     outcome = desk.approve(first, "归集审核岗")
     assert outcome.status == "refused"
     assert "本单位已有账户" in desk.results(first)[0]

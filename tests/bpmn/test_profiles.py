@@ -14,15 +14,17 @@ import pytest
 from lxml import etree
 
 import engine
+from engine import Runtime
+from engine.calendar import Weekdays
 from engine.diagrams.diagram_files import BPMN, SPIFF
 from engine.diagrams.dialect import Deployed
 from forms import registry
 from handlers.registers import catalog
-from tests.bpmn.centre import Centre
+from tests.builders import people
 from tests.builders.profiles import CENTRES, CX, DZ, QDN, SX, XZ, center_of, diagrams_of
+from tests.conftest import Clock
 
 TODAY = date(2026, 7, 15)
-Open = Callable[[str], Centre]
 
 
 def menu_of(code: str) -> set[str]:
@@ -33,11 +35,13 @@ def menu_of(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize("code", CENTRES)
-def test_a_centre_deploys_everything_it_offers(centre: Open, code: str) -> None:
-    here = centre(code)
-    offered = center_of(code).services
-    deployed = {key: engine.definitions.current(here.rt, key) for key in offered}
-    assert [key for key, found in deployed.items() if found is None] == []
+def test_a_centre_deploys_everything_it_offers(
+    seeded: Callable[[str], str], clock: Clock, code: str
+) -> None:
+    with people.store(seeded(code)) as sessions, sessions() as session:
+        rt = Runtime(session, clock, Weekdays(), center_of(code).prefix, center_of(code))
+        current = {key: engine.definitions.current(rt, key) for key in center_of(code).services}
+    assert [key for key, found in current.items() if found is None] == []
 
 
 @pytest.mark.parametrize("code", CENTRES)

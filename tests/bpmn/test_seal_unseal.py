@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from engine.database import transaction
 from engine.errors import Refused
+from handlers.members import operations
 from tests.bpmn.desks import Open, typed
 
 SEAL, UNSEAL = "seal_accounts", "unseal_accounts"
@@ -134,11 +136,7 @@ def test_c13_sealing_too_late_is_told_when_it_takes_effect(house: Open) -> None:
     desk = house("dazhou").unit()
     number = desk.member()
     no = desk.file(SEAL, {"individual_account_no": number, "reason": "01"})
-    with desk.rt() as rt:
-        from engine.database import transaction
-        from handlers.members import operations
-
-        with transaction(rt.session):
-            operations.freeze(rt, number)
+    with desk.rt() as rt, transaction(rt.session):  # meanwhile at the counter
+        operations.freeze(rt, number)
     assert desk.approve(no, "归集审核岗").status == "refused"
     assert "已冻结" in desk.results(no)[0]

@@ -24,6 +24,7 @@ from handlers.rosters import applying
 from handlers.rosters.applying import Application
 from handlers.rosters.store import Line
 from tests.builders.rosters import PERSON, Newcomers
+from webapp.jobs import workshop
 from webapp.runtime import runtime
 from webapp.settings import ROOT
 
@@ -36,6 +37,17 @@ IDS = (
     *("522632199002022210", "522601198501013010", "522632199204152427", "522624198809091634"),
     *("522626199506064425", "522630198703032211", "522601199308080822", "522624199105077038"),
 )
+
+
+_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+
+
+def resident_ids(count: int) -> Iterator[str]:
+    """As many different people as a test needs."""
+    for number in range(count):
+        first = f"522601198501{1 + number // 900:02d}{100 + number % 900:03d}"
+        total = sum(int(digit) * weight for digit, weight in zip(first, _WEIGHTS, strict=True))
+        yield first + "10X98765432"[total % 11]
 
 
 class Hired(Newcomers):
@@ -128,3 +140,13 @@ def drawn(center: str, *, reviewed: bool) -> dict[str, bytes]:
 def slot(**changed: Any) -> MaterialSlot:
     words: dict[str, Any] = {"id": "list", "name": "盖章名册", "required": True}
     return MaterialSlot(**words | changed)
+
+
+def run_jobs(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a worker does: every job that is due, to its end."""
+    house = app.extensions["hall"]
+    shop = workshop(house.settings, clock=house.clock)
+    offer(shop.center, monkeypatch)
+    while due := shop.due_jobs():
+        assert all(shop.run_job(each) for each in due)
+    shop.engine.dispose()

@@ -9,8 +9,15 @@ import pytest
 from sqlalchemy import select
 
 from engine.calendar import ZONE
-from handlers.ledger import closing, settling
-from handlers.ledger.models import Entry, LedgerAccount, UnitTotal, Voucher
+from engine.errors import Refused
+from handlers.ledger import closing, settling, verifying
+from handlers.ledger.models import (
+    Entry,
+    InterestSettlement,
+    LedgerAccount,
+    UnitTotal,
+    Voucher,
+)
 from tests.builders.books import CLERK
 from tests.builders.changes import FAR, A, B, C, Ground, ground, newcomer
 from tests.builders.members import resident_id
@@ -165,7 +172,7 @@ def test_money_on_its_way_keeps_an_account_where_it_is(here: Ground) -> None:
     here.assess(again)
     pair = {"source_account_no": again, "target_account_no": other}
     assert here.apply("AccountMerge", pair) == ["merge.other_person"]
-    with pytest.raises(Exception, match="已核定未入账"):
+    with pytest.raises(Refused, match="已核定未入账"):
         here.deed("close", again, reason="03")
 
 
@@ -291,15 +298,11 @@ def test_verify_still_finds_an_account_that_was_carried_off(here: Ground) -> Non
         .values(branch_code="QDN01")
     )
     here.books.session.commit()
-    from handlers.ledger import verifying
-
     codes = {fault.code for fault in verifying.verify(here.books.session).faults}
     assert {"voucher.branch", "branch.balance"} <= codes
 
 
 def test_no_transfer_while_the_years_interest_is_being_paid(here: Ground) -> None:
-    from handlers.ledger.models import InterestSettlement
-
     here.sealed(1, B, cents=RICH)
     now = here.books.rt.clock()
     year = InterestSettlement(fund_year=2026, posted_on=now.astimezone(ZONE).date(), started_at=now)

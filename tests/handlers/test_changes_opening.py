@@ -9,6 +9,8 @@ from datetime import date
 import pytest
 from sqlalchemy import func, select
 
+from handlers.contributions import ages
+from handlers.contributions.ages import MAN, WOMAN, Born
 from handlers.members.models import Person
 from tests.builders.changes import A, B, C, Ground, ground, newcomer
 from tests.builders.members import resident_id
@@ -108,6 +110,29 @@ def test_sx_3_1_only_people_of_working_age_are_enrolled_online(
         assert here.apply("OpenAccounts", row) == [code]
         passport = newcomer(8, id_type="03", id_no="E12345678")
         assert here.apply("OpenAccounts", passport) == ["open.document"]
+
+
+@pytest.mark.parametrize(
+    ("born", "today", "code"),
+    [
+        (Born("1965-01", MAN), "2025-01-31", None),
+        (Born("1965-01", MAN), "2025-02-01", "changes.too_old"),
+        (Born("1965-01", MAN, date(1965, 1, 20)), "2025-02-19", None),
+        (Born("1965-01", MAN, date(1965, 1, 20)), "2025-02-20", "changes.too_old"),
+        (Born("1976-09", MAN), "2039-08-31", None),
+        (Born("1981-09", WOMAN), "2039-08-31", None),
+        (Born("1981-09", WOMAN), "2039-09-01", "changes.too_old"),
+        (Born("2010-03", MAN, date(2010, 3, 8)), "2026-03-07", "changes.too_young"),
+        (Born("2010-03", MAN, date(2010, 3, 8)), "2026-03-08", None),
+        (Born("", MAN), "2026-03-08", None),
+        (None, "2026-03-08", None),
+    ],
+)
+def test_sx_3_1_the_age_of_retirement_comes_later_by_steps(
+    born: Born | None, today: str, code: str | None
+) -> None:
+    problem = ages.check("retirement", born, date.fromisoformat(today))
+    assert (problem and problem.code) == code
 
 
 def test_three_hundred_people_are_opened_while_nobody_waits(here: Ground) -> None:

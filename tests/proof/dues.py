@@ -48,12 +48,14 @@ class Dues(Sketch):
         method: str = "transfer",
         day: str = "assess",
     ) -> None:
-        """Up to this month, or `more` ahead; registered unless `method` is ""."""
+        """Up to this month, or `more` ahead; registered unless `method` is "".  What is cancelled
+        and done again on one day is nobody's race."""
         through = month_text(self.year, self.month, more)
-        rival, twice = self._chance(0.15), self._chance(0.1)
+        raced = day == "assess"
+        rival, twice = self._chance(0.15) and raced, self._chance(0.1)
         self._do(day, unit, p.ASSESS, month=through, rival=rival, twice=twice)
         if method:
-            rival, twice = self._chance(0.15), self._chance(0.15)
+            rival, twice = self._chance(0.15) and raced, self._chance(0.15)
             self._do(
                 "register", unit, p.REGISTER, how=method, month=through, rival=rival, twice=twice
             )

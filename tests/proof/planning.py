@@ -36,7 +36,7 @@ class Planner(Dues):
 
     # ── a month ────────────────────────────────────────────────────────────────────────────────
     def _one_month(self, step: int) -> None:
-        self._new: list[Deed] = []
+        self._new = []
         for unit, town in enumerate(self.towns):
             if not step:
                 self._found(unit, town)

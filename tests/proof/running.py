@@ -39,7 +39,7 @@ from webapp.rooms import register_handlers
 CLERK = Actor("staff:1", "会计")
 MORNING, AFTERNOON, EVENING = time(9), time(15), time(20)
 PATIENCE_SECONDS = 900  # of a day's work of one process
-MOMENTS_MAX = 1_500  # a life ends at one of so many: some thirty deeds
+MOMENTS_MAX = 1_500  # answers of the database; a life ends at one of so many: some thirty deeds
 WORK, FINISH, STOP = "work", "finish", "stop"
 Said = Callable[[str], None]
 

@@ -39,12 +39,11 @@ class Member:
 
 @dataclass
 class Crew:
-    """The planner's own, coarse picture of a unit.  `due`: how the month is paid; `owes`: what came
-    of last month; `ahead`: months from now on that are paid already."""
+    """What the planner knows of a unit.  `owes`: what last month has left unpaid; `ahead`: months
+    from now on that are paid already; `skipped`: months that were not assessed."""
 
     members: dict[str, Member] = field(default_factory=dict)
     opened: dict[str, int] = field(default_factory=dict)  # how often a person was enrolled here
-    style: str = ""
     owes: str = ""
     ahead: int = 0
     skipped: int = 0
@@ -70,6 +69,7 @@ class Sketch:
         self.entry, self.months, self.first = entry, months, first
         self.people: dict[str, Person] = {}
         self.deeds: list[Deed] = []
+        self._new: list[Deed] = []  # of this month
         self.units = tuple(self._unit(number) for number in range(units))
         self.towns = [Crew(rates=unit.rates) for unit in self.units]
         self.year, self.month = first

@@ -18,9 +18,8 @@ from handlers.rosters import store
 from handlers.rosters.models import Roster
 from handlers.rosters.store import Line
 from tests.builders import rosterservices
-from tests.builders.rosterservices import IDS, KEY, Hired, person
+from tests.builders.rosterservices import IDS, KEY, Hired, person, run_jobs
 from tests.webapp.hall import UNIT, Hall
-from webapp.jobs import workshop
 
 SCOPE = f"unit:{UNIT}"
 
@@ -115,6 +114,21 @@ def test_a_filed_roster_is_not_edited_any_more(rt: Runtime, me: Actor, roster: R
         editing.change(rt, me, filed.id, seq=1, typed={"contribution_base": "6000"})
 
 
+def test_what_is_faulty_stands_in_the_next_roster_under_its_own_number(
+    rt: Runtime, me: Actor, roster: Roster
+) -> None:
+    editing.choose(rt, me, roster.id, {"rate": "8"})
+    editing.add(rt, me, roster.id, [*three(), person(id_no=IDS[4], contribution_base="1")])
+    no = rosters.submit(rt, me, roster.id, Filed("云谷文旅")).no
+    filed = store.of_request(rt.session, no)
+    rest = store.open_roster(rt, me, KEY, Hired.form_id, scope=SCOPE, branch="QDN01")
+    assert filed is not None
+    assert store.sums(rt.session, filed.id).rows == 3
+    assert [line.seq for line in lines(rt, rest)] == [4]
+    editing.add(rt, me, rest.id, [person(id_no=IDS[5])])
+    assert [line.seq for line in lines(rt, rest)] == [4, 5], "no number is used twice"
+
+
 def test_the_long_way_of_a_choice_judges_in_pieces_and_holds_the_roster_meanwhile(
     rt: Runtime, me: Actor, roster: Roster, hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,18 +140,10 @@ def test_the_long_way_of_a_choice_judges_in_pieces_and_holds_the_roster_meanwhil
         editing.add(rt, me, roster.id, three())
     with pytest.raises(Refused):
         rosters.submit(rt, me, roster.id, Filed("云谷文旅"))
-    _run_jobs(hall, monkeypatch)
+    run_jobs(hall.app, monkeypatch)
     rt.session.rollback()
     assert store.sums(rt.session, roster.id).sound_cents == 3 * 107_800
     editing.add(rt, me, roster.id, [person(id_no=IDS[6])])
-
-
-def _run_jobs(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop = workshop(hall.app.extensions["hall"].settings, clock=hall.clock)
-    rosterservices.offer(shop.center, monkeypatch)
-    while due := shop.due_jobs():
-        assert all(shop.run_job(each) for each in due)
-    shop.engine.dispose()
 
 
 def test_a_job_that_was_cancelled_keeps_nobody_waiting(
@@ -164,8 +170,10 @@ def test_rows_of_an_ended_request_come_back_once_and_are_judged_again(
     unlucky = person(person_name=rosterservices.UNLUCKY, id_no=IDS[3])
     editing.add(rt, me, roster.id, [*three(), unlucky])
     no = rosters.submit(rt, me, roster.id, Filed("云谷文旅")).no
-    editing.add(rt, me, roster.id, [person(person_name="新来的", id_no=IDS[5])])
     filed = store.of_request(rt.session, no)
+    roster = store.open_roster(rt, me, KEY, Hired.form_id, scope=SCOPE, branch="QDN01")
+    assert roster.choices == {"rate": "8"}, "what was chosen stays for the next one"
+    editing.add(rt, me, roster.id, [person(person_name="新来的", id_no=IDS[5])])
     assert filed is not None
     assert editing.put_back(rt, me, filed) == (1, False)
     assert editing.put_back(rt, me, filed) == (0, False)

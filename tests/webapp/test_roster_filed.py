@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from openpyxl import load_workbook
 
 from tests.builders import rosterservices
-from tests.builders.rosterservices import IDS, PAGE, UNLUCKY
+from tests.builders.rosterservices import IDS, PAGE, UNLUCKY, resident_ids, run_jobs
 from tests.webapp.hall import Hall, csrf_of, post
 from tests.webapp.steps import act
 
@@ -63,6 +63,26 @@ def test_rows_that_failed_say_why_and_can_be_downloaded(operator: FlaskClient) -
     texts = " ".join(str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value)
     assert "请先办理转移" in texts
     assert IDS[1] in texts, "one's own unit mends it and imports it again"
+
+
+@pytest.mark.usefixtures("service")
+def test_a_long_roster_is_applied_in_the_background_and_the_page_follows_it(
+    operator: FlaskClient, hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(operator, PAGE, {"action": "choose", "choice:rate": "8"})
+    lines = [f"职工甲\t01\t{number}\t\t5390" for number in resident_ids(301)]
+    post(operator, PAGE, {"action": "paste", "cells": "\n".join(lines)})
+    answer = post(operator, PAGE, {"action": "submit:all", "token": "a1"})
+    no = answer.location.rsplit("/", 1)[1]
+    page = operator.get(answer.location).text
+    assert "可以离开本页，办理会继续" in page
+    followed = re.search(r'data-job="([^"]+)"', page)
+    assert followed
+    assert operator.get(followed[1]).get_json()["over"] is False
+    assert operator.get(f"/requests/{no}/rows").text.count("data-row=") == 50
+    run_jobs(hall.app, monkeypatch)
+    assert operator.get(followed[1]).get_json()["over"] is True
+    assert "成功 301 名" in operator.get(answer.location).text
 
 
 @pytest.mark.usefixtures("service")

@@ -14,10 +14,9 @@ from sqlalchemy import select
 
 from handlers.rosters.models import Roster
 from tests.builders import rosterservices
-from tests.builders.rosterservices import IDS, KEY, PAGE, Hired, person
+from tests.builders.rosterservices import IDS, KEY, PAGE, Hired, person, run_jobs
 from tests.webapp.hall import Hall, csrf_of, post
 from tests.webapp.steps import upload
-from webapp.jobs import workshop
 from webapp.runtime import db
 
 
@@ -401,14 +400,6 @@ def send_file(client: FlaskClient, content: io.BytesIO, **fields: str) -> Any:
     return client.post(f"{PAGE}/import", data=data, content_type="multipart/form-data")
 
 
-def run_jobs(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop = workshop(hall.app.extensions["hall"].settings, clock=hall.clock)
-    rosterservices.offer(shop.center, monkeypatch)
-    while due := shop.due_jobs():
-        assert all(shop.run_job(each) for each in due)
-    shop.engine.dispose()
-
-
 def test_a_file_is_read_in_the_background_and_the_page_tells_what_came_of_it(
     operator: FlaskClient, hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -421,7 +412,7 @@ def test_a_file_is_read_in_the_background_and_the_page_tells_what_came_of_it(
     progress = re.search(r'data-job="([^"]+)"', page)
     assert progress
     assert operator.get(progress[1].replace("&amp;", "&")).get_json()["over"] is False
-    run_jobs(hall, monkeypatch)
+    run_jobs(hall.app, monkeypatch)
     page = operator.get(answer.location).text
     assert "共 2 行，合格 1 行，有误 1 行" in page
     assert "862.40" in rows_of(page)[1]
@@ -432,7 +423,7 @@ def test_a_file_that_is_no_roster_is_refused_in_words(
 ) -> None:
     answer = send_file(operator, io.BytesIO(b"%PDF-1.7 no workbook"))
     if answer.status_code == 303:
-        run_jobs(hall, monkeypatch)
+        run_jobs(hall.app, monkeypatch)
         page = operator.get(answer.location).text
     else:
         page = answer.text
