@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from engine.errors import Problem, not_found
 from engine.runtime import Actor
 from forms.applications import ApplicationForm, Desk, Panel
-from forms.declared import Item
+from forms.declared import BoundSpec, Item
 from forms.fields import Rate, ShortText, text
 from forms.kinds import Kind, Options
 from handlers.amounts import money_text, parse_rate, rate_text
@@ -90,6 +91,18 @@ class RateAdjustment(ApplicationForm):
             "old_individual_rate": rate_text(unit.individual_rate),
         }
         return dict.fromkeys(cls.specs(), "") | now
+
+    @classmethod
+    def bound(cls, texts: ServiceTexts | None) -> list[BoundSpec]:
+        """Only the fields this centre's way of asking has, and those are required."""
+        mode = str(texts.options.get(FIELDS, cls.options[FIELDS])) if texts else "both"
+        asked = _FIELDS.get(mode, ())
+        others = {name for names in _FIELDS.values() for name in names} - set(asked)
+        return [
+            replace(spec, required=spec.required or spec.name in asked)
+            for spec in super().bound(texts)
+            if spec.name not in others
+        ]
 
     @classmethod
     def conditions(cls, current: Mapping[str, str], values: Mapping[str, str]) -> list[str]:

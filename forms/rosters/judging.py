@@ -83,12 +83,11 @@ def _judge_job(work: Work) -> dict[str, Any]:
         with work.shop.sessions() as session, transaction(session):
             rt = work.shop.runtime(session)
             roster = store.locked(session, int(work.payload["roster"]))
-            if roster.job_id != work.id:  # filed meanwhile, or given another job
-                return dict(session.scalars(select(Job.result).where(Job.id == work.id)).one())
-            last = _piece(rt, actor, roster, after)
+            ours = roster.job_id == work.id  # else it was filed meanwhile, or given another job
+            last = _piece(rt, actor, roster, after) if ours else None
             sums = store.sums(session, roster.id)
             if last is None:
-                if roster.job_id == work.id:
+                if ours:
                     roster.job_id = None
                 break
         after, done = last, done + PIECE_ROWS

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from engine.calendar import ZONE
@@ -30,10 +30,12 @@ from handlers.banking.models import (
 )
 from handlers.ledger import accounts, posting
 from handlers.ledger.drafts import Draft, Line
+from handlers.ledger.models import Voucher
 from handlers.privacy.columns import is_value
 from handlers.units import queries as units
 from handlers.units.models import Unit
 
+MOVES = ("advance_deposit", "suspense_clearing")  # businesses of `move`
 PAYER_PURPOSE = "bank.payer_account"
 _SLIP = re.compile(r"JK\d{10}", re.ASCII)
 _ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)", re.ASCII)
@@ -194,6 +196,7 @@ def move(
     """Suspended money of a receipt goes to another account of the same branch (预缴户, 退回)."""
     unit = units.unit(rt.session, receipt.unit_account_no)
     assert unit is not None
+    assert business in MOVES, business
     if not 0 < cents <= receipt.open_cents:
         text = "这笔到账可用的金额不足，请刷新后核对。"
         raise Refused(Problem("banking.open", text))
@@ -209,6 +212,16 @@ def move(
     posting.post(rt, actor, draft)
     receipt.open_cents -= cents
     rt.session.flush()
+
+
+def moved_cents(session: Session, receipt: BankReceipt) -> int:
+    """What of a receipt was moved to advance or sent back, not used for payments."""
+    query = select(func.coalesce(func.sum(Voucher.credit_cents), 0)).where(
+        Voucher.unit_account_no == receipt.unit_account_no,
+        Voucher.business.in_(MOVES),
+        Voucher.key.startswith(f"receipt:{receipt.id}:"),
+    )
+    return int(session.scalar(query) or 0)
 
 
 def suspense(rt: Runtime, unit: Unit) -> int:

@@ -20,7 +20,8 @@ from engine.owed import jobs
 from engine.owed.jobs import Work
 from engine.runtime import Actor, Runtime
 from engine.verbs import occurrences
-from handlers.banking.models import MATCHED, SUSPENDED, BankReceipt, Payment
+from handlers.banking import receiving
+from handlers.banking.models import MATCHED, SUSPENDED, UNCLAIMED, BankReceipt, Payment
 from handlers.contributions import allocating
 from handlers.contributions.advancing import SUSPENSE
 from handlers.contributions.assessing import last_month, starter
@@ -244,14 +245,21 @@ def _give_back(session: Session, payment: Payment, cents: int) -> None:
         select(BankReceipt)
         .where(
             BankReceipt.unit_account_no == payment.unit_account_no,
-            BankReceipt.state.in_((MATCHED, SUSPENDED)),
+            BankReceipt.state.not_in((UNCLAIMED,)),
             BankReceipt.open_cents < BankReceipt.amount_cents,
         )
-        .order_by(case((BankReceipt.payment_id == payment.id, 0), else_=1), BankReceipt.id.desc())
+        .order_by(
+            case((BankReceipt.payment_id == payment.id, 0), else_=1),
+            case((BankReceipt.state.in_((MATCHED, SUSPENDED)), 0), else_=1),
+            BankReceipt.id.desc(),
+        )
         .with_for_update()
     )
     for receipt in used:
-        part = min(cents, receipt.amount_cents - receipt.open_cents)
+        spent = receipt.amount_cents - receipt.open_cents - receiving.moved_cents(session, receipt)
+        part = min(cents, spent)
+        if not part:
+            continue
         cents -= part
         receipt.open_cents += part
         receipt.state, receipt.payment_id = SUSPENDED, None

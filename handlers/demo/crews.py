@@ -6,7 +6,8 @@ needed instead of being kept: people of one branch cost no memory while another'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
@@ -68,7 +69,11 @@ class Habits:
 
 @dataclass(frozen=True, slots=True)
 class Firm:
-    """A unit as far as its books need it."""
+    """A unit as far as its books need it.
+
+    `kept`: the fund year in which nobody's base was adjusted; `rates_before`: of unit and person,
+    until that year began.
+    """
 
     account_no: str
     branch_code: str
@@ -79,6 +84,15 @@ class Firm:
     individual_rate: Decimal
     heads: Heads
     habits: Habits
+    kept: int = 0
+    rates_before: tuple[Decimal, Decimal] | None = None
+
+    def in_year(self, year: int) -> Firm:
+        """With the rates of that fund year."""
+        if self.rates_before is None or year >= self.kept:
+            return self
+        unit, person = self.rates_before
+        return replace(self, unit_rate=unit, individual_rate=person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +126,9 @@ class Member:
 class Pay:
     base_cents: int
     shares: Shares
+
+
+TermsOf = Callable[[str, int], Terms]  # of a branch in a fund year
 
 
 def heads_of(total: int) -> Heads:
@@ -252,6 +269,23 @@ def pay(firm: Firm, member: Member, terms: Terms, raises: int) -> Pay:
         if derived.base_cents >= terms.bases.low_cents:
             return Pay(derived.base_cents, derived.shares)
         typed += YUAN  # whole yuan below the floor: the next one
+
+
+def pay_in(window: Window, firm: Firm, member: Member, terms: TermsOf, year: int) -> Pay:
+    """What is paid for somebody in that fund year.
+
+    Where bases were kept, those of the year before are paid on, at the rates of this one.
+    """
+    first = max(window.year(0), fund_year_of(member.opened_on))
+    based = year - 1 if first < year == firm.kept else year
+    then = firm.in_year(based)
+    found = pay(then, member, terms(firm.branch_code, based), raises_of(window, member, based))
+    now = firm.in_year(year)
+    rates = now.unit_rate, now.individual_rate
+    if rates == (then.unit_rate, then.individual_rate):
+        return found
+    rounding = terms(firm.branch_code, year).rounding
+    return Pay(found.base_cents, shares(found.base_cents, *rates, rounding))
 
 
 def raises_of(window: Window, member: Member, year: int) -> int:

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cached_property
 from random import Random
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,9 +26,11 @@ from handlers.demo.window import Window
 from handlers.months import month_of
 from handlers.units.models import Unit
 
+ANNUAL, RATES_CHANGE = "annual_assessment", "rate_adjustment"  # keys of services
 CALM_UNITS = 3  # those of the tour: nothing but what a unit sees every month
 SLOTS = 40  # one unit in so many has each trouble
 FREEZING = 24
+RATE_SLOTS = 8  # one unit in so many has changed its rates
 MONTHS_FOR_TROUBLE = 10
 MEMBERS_MIN = 3
 PARETO = 1.15  # the smaller, the heavier the tail
@@ -67,7 +71,7 @@ company J 小额贷款有限公司
 _STREETS = "人民 解放 建设 中山 环城东 环城西 文化 新华 民族 团结 滨河 友谊 振兴 学府"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """What was asked for, of which centre and when."""
 
@@ -76,6 +80,16 @@ class Plan:
     units: int
     members: int
     seed: int
+    services: frozenset[str] = frozenset()  # what the centre offers
+
+    @cached_property
+    def kept(self) -> int:
+        """The fund year in which some units have not adjusted bases yet; 0: all of them have.
+
+        The last one, if it began within the window; never where every year is assessed anew.
+        """
+        year = self.window.year(self.window.count - 1)
+        return year if year > self.window.year(0) and ANNUAL not in self.services else 0
 
 
 def invent(session: Session, plan: Plan, numbers: Numbers, password_hash: str) -> None:
@@ -151,9 +165,23 @@ def firms(session: Session, plan: Plan) -> list[Firm]:
             individual_rate=unit.individual_rate,
             heads=heads[place],
             habits=_habits(plan, unit, place),
+            **_adjusted(plan, unit, place),
         )
         for place, unit in enumerate(units)
     ]
+
+
+def _adjusted(plan: Plan, unit: Unit, place: int) -> dict[str, Any]:
+    """Those of the tour have their bases still to adjust; some have changed their rates instead."""
+    if not plan.kept or place < CALM_UNITS:
+        return {"kept": plan.kept}
+    if place % RATE_SLOTS != RATE_SLOTS // 2 or RATES_CHANGE not in plan.services:
+        return {}
+    step = -1 if unit.unit_rate > min(RATES) and unit.individual_rate > min(RATES) else 1
+    return {
+        "kept": plan.kept,
+        "rates_before": (unit.unit_rate + step, unit.individual_rate + step),
+    }
 
 
 def _slot(place: int, seed: int) -> int | None:

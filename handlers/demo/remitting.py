@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from random import Random
 
 from handlers.demo import crews
-from handlers.demo.crews import Firm, Member
+from handlers.demo.billing import Bill, Billing
+from handlers.demo.crews import Firm, Member, Pay
 from handlers.demo.deeds import CORRECTING, MONEY_IN, PAYING, TWICE, Deed
 from handlers.demo.desk import Desk
 from handlers.demo.window import LAST_DAY, Window
@@ -18,24 +19,36 @@ from handlers.ledger.drafts import Line
 PAY_DAYS_MAX = 5  # 条例 art. 19: within five days from the pay day
 MONTHS_AHEAD = 6  # what a unit that pays ahead brings along
 ODD_CENTS_MAX = 50_000  # how far a deposit may be off the bill
+REFUND_DAY = 8  # of the month behind, or the first working day after it
 WRONG = "重复入账"
+BANK, SUSPENSE, ADVANCE = "bank", "suspense", "advance"  # kinds of accounts money is paid from
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """A unit's people in one fund year: ledger account and monthly amount of each."""
+    """A unit's people in one fund year: accounts and monthly pay of each."""
 
     firm: Firm
     members: list[Member]
+    account_ids: list[int]
     ledger_ids: list[int]
+    pays: list[Pay]
     monthly_cents: list[int]
 
-    def lines(self, month: int, *, open_in: int) -> Iterator[Line]:
-        """What that month brings each member; `open_in`: whoever has closed by then gets none."""
-        rows = zip(self.members, self.ledger_ids, self.monthly_cents, strict=True)
-        for member, ledger_id, cents in rows:
-            if member.paid_in(month) and not (member.closes and member.left <= open_in):
-                yield Line(ledger_id, cents)
+    def places(self, month: int, *, open_in: int) -> list[int]:
+        """Who is paid for in that month; whoever has closed by `open_in` is not."""
+        return [
+            place
+            for place, member in enumerate(self.members)
+            if member.paid_in(month) and not (member.closes and member.left <= open_in)
+        ]
+
+    def lines(self, month: int, *, open_in: int) -> list[Line]:
+        """What that month brings each of them."""
+        return self.lines_of(self.places(month, open_in=open_in))
+
+    def lines_of(self, places: Sequence[int]) -> list[Line]:
+        return [Line(self.ledger_ids[place], self.monthly_cents[place]) for place in places]
 
 
 def bills(firm: Firm, window: Window, month: int) -> tuple[int, ...]:
@@ -58,6 +71,7 @@ class Remitting:
     roster: Roster
     month: int
     seed: int
+    billing: Billing
 
     @property
     def _unit(self) -> str:
@@ -73,12 +87,13 @@ class Remitting:
             yield Deed(self.window.working_day(month, 2), MONEY_IN, self._pay_ahead)
         if month in (habits.refund, habits.stray):
             yield Deed(day, MONEY_IN, partial(self._misfit, chance.randrange(1, ODD_CENTS_MAX)))
-        for bill in bills(firm, self.window, month):
-            yield Deed(day, PAYING, partial(self._remit, bill))
+        due = bills(firm, self.window, month)
+        if due:
+            yield Deed(day, PAYING, partial(self._remit, due))
         if habits.twice == month:
             yield Deed(day, TWICE, self._twice)
         if habits.refund is not None and habits.refund + 1 == month:
-            yield Deed(self.window.working_day(month, 8), CORRECTING, self._refund)
+            yield Deed(self.window.working_day(month, REFUND_DAY), CORRECTING, self._refund)
 
     def _pay_day(self, chance: Random) -> date:
         day = min(self.roster.firm.pay_day + chance.randrange(PAY_DAYS_MAX), LAST_DAY)
@@ -96,27 +111,39 @@ class Remitting:
                 lines.append(Line(ledger_id, cents, carried))
         self._credit("opening_balance", "opening", lines, self.desk.account("bank"))
 
-    def _remit(self, bill: int) -> None:
-        late = bill < self.month
-        lines = list(self.roster.lines(bill, open_in=self.month))
-        self._credit(
-            "back_payment" if late else "remittance",
-            self.window.month(bill),
-            lines,
-            self._source(sum(line.amount_cents for line in lines)),
-            month=self.window.month(bill),
-        )
+    def _remit(self, months: Sequence[int]) -> None:
+        """One payment for these months; what it is paid from is told to the billing."""
+        roster, window = self.roster, self.window
+        due = [Bill(bill, roster.places(bill, open_in=self.month)) for bill in months]
+        due = [bill for bill in due if bill.places]
+        total = sum(roster.monthly_cents[place] for bill in due for place in bill.places)
+        if not total:
+            return
+        kind = self._source(total)
+        source, arrived = self.desk.account(kind, self._unit if kind != BANK else ""), 0
+        if kind == BANK and (len(due) > 1 or self.billing.shows_lines(self.month)):
+            key = f"arrived:{window.month(self.month)}"
+            arrived, source = self._deposit(SUSPENSE, "suspense_deposit", total, key=key)
+        for bill in due:
+            voucher = self._credit(
+                "back_payment" if bill.month < self.month else "remittance",
+                window.month(bill.month),
+                roster.lines_of(bill.places),
+                source,
+                month=window.month(bill.month),
+            )
+            arrived = arrived or voucher
+        self.billing.paid(roster, due, self.desk.clock.day, source=kind, arrived=arrived)
 
-    def _source(self, cents: int) -> int:
+    def _source(self, cents: int) -> str:
         """Paid from what is already here, if that is enough."""
         desk, habits = self.desk, self.roster.firm.habits
         if self.month == habits.refund:
-            return desk.account("suspense", self._unit)
+            return SUSPENSE
         if habits.advance is not None and self.month >= habits.advance:
-            advance = desk.account("advance", self._unit)
-            if desk.balance(advance) >= cents:
-                return advance
-        return desk.account("bank")
+            if desk.balance(desk.account(ADVANCE, self._unit)) >= cents:
+                return ADVANCE
+        return BANK
 
     def _credit(
         self, business: str, key: str, lines: list[Line], source: int, *, month: str = ""
@@ -140,19 +167,36 @@ class Remitting:
         return sum(line.amount_cents for line in self.roster.lines(self.month, open_in=self.month))
 
     def _pay_ahead(self) -> None:
-        self._deposit("advance", "advance_deposit", MONTHS_AHEAD * self._month_cents())
+        """Arrives like all money, then lies in advance."""
+        cents = MONTHS_AHEAD * self._month_cents()
+        if not cents:
+            return
+        voucher, suspense = self._deposit(SUSPENSE, "suspense_deposit", cents, key="ahead")
+        advance = self.desk.account(ADVANCE, self._unit)
+        self.desk.post(
+            "advance_deposit",
+            f"{self._unit}:{ADVANCE}",
+            [Line(suspense, -cents), Line(advance, cents)],
+            unit_account_no=self._unit,
+        )
+        self.billing.ahead(self.roster.firm, cents, self.desk.clock.day, voucher)
 
     def _misfit(self, odd_cents: int) -> None:
         """A deposit that fits no bill: with the month's money, or all alone."""
-        more = self._month_cents() if self.month == self.roster.firm.habits.refund else 0
-        self._deposit("suspense", "suspense_deposit", more + odd_cents)
+        refunded = self.month == self.roster.firm.habits.refund
+        cents = odd_cents + (self._month_cents() if refunded else 0)
+        voucher, _ = self._deposit(SUSPENSE, "suspense_deposit", cents, key=SUSPENSE)
+        back = self.window.working_day(self.month + 1, REFUND_DAY) if refunded else None
+        self.billing.misfit(self.roster.firm, cents, self.desk.clock.day, voucher, refunded_on=back)
 
-    def _deposit(self, kind: str, business: str, cents: int) -> None:
-        lines = [
-            Line(self.desk.account("bank"), -cents),
-            Line(self.desk.account(kind, self._unit), cents),
-        ]
-        self.desk.post(business, f"{self._unit}:{kind}", lines, unit_account_no=self._unit)
+    def _deposit(self, kind: str, business: str, cents: int, *, key: str) -> tuple[int, int]:
+        """Money from the bank into an account of the unit: (voucher, account)."""
+        account = self.desk.account(kind, self._unit)
+        lines = [Line(self.desk.account(BANK), -cents), Line(account, cents)]
+        voucher = self.desk.post(
+            business, f"{self._unit}:{key}", lines, unit_account_no=self._unit
+        )
+        return voucher.id, account
 
     def _refund(self) -> None:
         """What was too much goes back to the unit."""

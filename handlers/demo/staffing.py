@@ -14,9 +14,8 @@ from sqlalchemy import Table, insert, select, update
 from sqlalchemy.orm import Session
 
 from engine.database import transaction
-from handlers.contributions.terms import Terms
 from handlers.demo import crews
-from handlers.demo.crews import BEFORE, Firm, Member
+from handlers.demo.crews import BEFORE, Firm, Member, TermsOf
 from handlers.demo.firms import Plan
 from handlers.demo.names import Names
 from handlers.demo.numbers import CARDS, Numbers
@@ -39,7 +38,6 @@ DEFERRED = "03"  # table A.4
 _PERSON, _ACCOUNT, _LEDGER, _UNIT = (
     cast(Table, table.__table__) for table in (Person, IndividualAccount, LedgerAccount, Unit)
 )
-TermsOf = Callable[[str, int], Terms]  # of a branch in a fund year
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +180,14 @@ def _account(office: Office, firm: Firm, member: Member, chance: Random) -> dict
     window = office.plan.window
     paid = crews.months_paid(window, firm, member)
     year = window.year(paid[-1] if paid else max(0, min(member.joined, window.count - 1)))
-    raises = crews.raises_of(window, member, year)
-    pay = crews.pay(firm, member, office.terms(firm.branch_code, year), raises)
+    pay = crews.pay_in(window, firm, member, office.terms, year)
+    paying = firm.in_year(year)
     return {
         "unit_account_no": firm.account_no,
         "branch_code": firm.branch_code,
         "contribution_base_cents": pay.base_cents,
-        "unit_rate": firm.unit_rate,
-        "individual_rate": firm.individual_rate,
+        "unit_rate": paying.unit_rate,
+        "individual_rate": paying.individual_rate,
         "unit_monthly_amount_cents": pay.shares.unit_cents,
         "individual_monthly_amount_cents": pay.shares.individual_cents,
         "account_status": member.status,

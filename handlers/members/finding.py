@@ -35,9 +35,10 @@ def among(session: Session, unit_account_no: str, asked: str, *, limit: int) -> 
         return []
     table = IndividualAccount
     number = table.individual_account_no
-    like = [Person.person_name.icontains(text, autoescape=True), number.startswith(text)]
+    begins = number.startswith(text, autoescape=True)
+    like = [Person.person_name.icontains(text, autoescape=True), begins]
     if text.isascii() and text.isalnum():
-        like = [number.startswith(text), is_value(Person.id_no_index, ID_PURPOSE, compact(text))]
+        like = [begins, is_value(Person.id_no_index, ID_PURPOSE, compact(text))]
     rows = session.execute(
         select(table, Person)
         .join(Person, Person.id == table.person_id)

@@ -39,17 +39,6 @@ IDS = (
 )
 
 
-_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-
-
-def resident_ids(count: int) -> Iterator[str]:
-    """As many different people as a test needs."""
-    for number in range(count):
-        first = f"522601198501{1 + number // 900:02d}{100 + number % 900:03d}"
-        total = sum(int(digit) * weight for digit, weight in zip(first, _WEIGHTS, strict=True))
-        yield first + "10X98765432"[total % 11]
-
-
 class Hired(Newcomers):
     """个人开户 of the tests: base not below 2,000 元, monthly amount from the chosen rate."""
 

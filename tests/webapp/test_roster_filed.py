@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 from openpyxl import load_workbook
 
 from tests.builders import rosterservices
-from tests.builders.rosterservices import IDS, PAGE, UNLUCKY, resident_ids, run_jobs
+from tests.builders.members import resident_id
+from tests.builders.rosterservices import IDS, PAGE, UNLUCKY, run_jobs
 from tests.webapp.hall import Hall, csrf_of, post
 from tests.webapp.steps import act
 
@@ -70,7 +71,7 @@ def test_a_long_roster_is_applied_in_the_background_and_the_page_follows_it(
     operator: FlaskClient, hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post(operator, PAGE, {"action": "choose", "choice:rate": "8"})
-    lines = [f"职工甲\t01\t{number}\t\t5390" for number in resident_ids(301)]
+    lines = [f"职工甲\t01\t{number}\t\t5390" for number in map(resident_id, range(1, 302))]
     post(operator, PAGE, {"action": "paste", "cells": "\n".join(lines)})
     answer = post(operator, PAGE, {"action": "submit:all", "token": "a1"})
     no = answer.location.rsplit("/", 1)[1]

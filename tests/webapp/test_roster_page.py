@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 from sqlalchemy import select
 
 from handlers.rosters.models import Roster
-from tests.builders import rosterservices
+from tests.builders import members, rosterservices
 from tests.builders.rosterservices import IDS, KEY, PAGE, Hired, person, run_jobs
 from tests.webapp.hall import Hall, csrf_of, post
 from tests.webapp.steps import upload
@@ -345,6 +345,27 @@ def test_html_in_a_name_stays_text(operator: FlaskClient) -> None:
     page = operator.get(PAGE).text
     assert "<img src=x>" not in page
     assert "&lt;img src=x&gt;" in page
+
+
+def test_the_units_own_people_are_found_by_name_account_or_document(
+    operator: FlaskClient, stranger: FlaskClient, hall: Hall
+) -> None:
+    number = members.in_hall(hall, 901)
+    name, paper = members.name_of(901), members.resident_id(901)
+
+    def found(client: FlaskClient, asked: str) -> list[dict[str, str]]:
+        answer = client.get("/services/seal_accounts/people", query_string={"q": asked})
+        people: list[dict[str, str]] = answer.get_json()["people"]
+        return people
+
+    for asked in (name, name[1:], number, number[:6], paper):
+        (one,) = [each for each in found(operator, asked) if each["account"] == number]
+        assert one["name"] == name
+        assert paper not in str(one), "masked"
+        assert one["status"] == "正常"
+    assert found(operator, paper[:10]) == [], "part of a number finds nobody"
+    assert found(operator, "%") == found(operator, "") == []
+    assert found(stranger, name) == []
 
 
 # ── files ──────────────────────────────────────────────────────────────────────────────────────
