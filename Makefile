@@ -54,6 +54,10 @@ bench-import: ## what importing and exporting 100,000 rows costs, against openpy
 	@deploy/setup.sh test
 	@$(PY) -m tests.bench.roster_import
 
+prove: ## 200 units, two years, through every verb, beside a recomputation; some 40 minutes (ARGS=)
+	@deploy/setup.sh test
+	@$(PY) -m tests.proof.prove $(ARGS)
+
 lock: ## pin every dependency again, on purpose (needs uv)
 	@for name in base dev node; do \
 	  uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url \

@@ -92,7 +92,7 @@ def cancel(rt: Runtime, actor: Actor, job_id: int) -> JobView:
             text = f"这个任务{LABELS[job.status]}，不能再取消，请刷新后查看。"
             raise Conflict(Problem("job.over", text))
         if not jobs.cancellable(job.kind):
-            text = "有业务在等这个任务办完，不能取消，请等它完成后再按业务页面的提示处理。"
+            text = "这个任务办一半不作数，不能取消，请等它办完后再处理。"
             raise Conflict(Problem("job.whole", text))
         job.cancelling = True
         if job.status == "queued":

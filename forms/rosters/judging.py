@@ -74,7 +74,7 @@ def _piece(rt: Runtime, actor: Actor, roster: Roster, after: int) -> int | None:
     return lines[-1].seq
 
 
-@jobs.handler(JOB)
+@jobs.handler(JOB, whole=True)
 def _judge_job(work: Work) -> dict[str, Any]:
     actor = Actor(*work.payload["actor"])
     after = int(work.cursor.get("after", work.payload["after"]))

@@ -271,7 +271,7 @@ def pay(firm: Firm, member: Member, terms: Terms, raises: int) -> Pay:
         typed += YUAN  # whole yuan below the floor: the next one
 
 
-def pay_in(window: Window, firm: Firm, member: Member, terms: TermsOf, year: int) -> Pay:
+def pay_in(window: Window, firm: Firm, member: Member, terms: TermsOf, *, year: int) -> Pay:
     """What is paid for somebody in that fund year.
 
     Where bases were kept, those of the year before are paid on, at the rates of this one.

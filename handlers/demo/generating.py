@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
-from itertools import groupby
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -22,23 +22,25 @@ from engine.runtime import SYSTEM, Runtime
 from handlers import parameters
 from handlers.contributions import terms as contributions
 from handlers.contributions.terms import Terms
-from handlers.demo import crews, firms, lending, loading, staffing
-from handlers.demo.crews import Firm
+from handlers.demo import crews, firms, lending, loading, owing, staffing
+from handlers.demo.billing import Billing, paid_by, payers
+from handlers.demo.crews import Firm, TermsOf
 from handlers.demo.desk import Clock, Desk
 from handlers.demo.firms import Plan
-from handlers.demo.lending import Portfolio
+from handlers.demo.history import History
+from handlers.demo.lending import Market, Portfolio
 from handlers.demo.names import Names
 from handlers.demo.numbers import Numbers
-from handlers.demo.remitting import Remitting, Roster
+from handlers.demo.payroll import Roster
+from handlers.demo.remitting import Remitting
 from handlers.demo.repaying import Repaying
-from handlers.demo.staffing import Office, TermsOf
+from handlers.demo.staffing import Office
 from handlers.demo.window import Size, Window, ended
 from handlers.demo.withdrawing import Withdrawing
 from handlers.ledger import settling
 from handlers.ledger.interest import fund_year
-from handlers.ledger.models import Entry, LedgerAccount, Voucher
+from handlers.ledger.models import Entry, Voucher
 from handlers.members.models import IndividualAccount
-from handlers.members.operations import LEDGER_KIND
 from handlers.parameters.declared import WITHDRAWAL_RENT_YEAR_MAX
 from handlers.people.models import Operator
 from handlers.units.models import Unit
@@ -98,7 +100,8 @@ def generate(rt: Runtime, size: Size, *, report: Report = _silent) -> Made | Non
     if facts is None or posted is not None or not size.months:
         return None
     window = Window(rt.clock().astimezone(ZONE).date(), size.months)
-    plan = Plan(facts, window, size.units, size.members, size.seed)
+    services = frozenset(rt.profile.services)
+    plan = Plan(facts, window, size.units, size.members, size.seed, services)
     numbers = Numbers(_taken(session))
     with transaction(session):
         firms.invent(session, plan, numbers, loading.password_hash())
@@ -109,6 +112,7 @@ def generate(rt: Runtime, size: Size, *, report: Report = _silent) -> Made | Non
     by_branch = {code: [f for f in all_firms if f.branch_code == code] for code in facts.areas}
     _hire(work, by_branch, numbers)
     _write(work, by_branch)
+    owing.leave(rt, plan, all_firms)
     return _made(session, len(all_firms))
 
 
@@ -140,15 +144,32 @@ def _write(work: _Work, by_branch: dict[str, list[Firm]]) -> None:
     session, plan = work.session, work.plan
     offered = lending.market(session, plan)
     troubles = deque(lending.TROUBLES)
-    loans = {
-        code: lending.lend(session, plan, code, offered, troubles=troubles) for code in by_branch
-    }
+    offices = {code: _Branch.open(work, code, offered, troubles) for code in by_branch}
     for year, months in plan.window.years().items():
         for code, some in by_branch.items():
-            _write_branch(work, code, months, rosters=_rosters(work, some, year), loans=loans[code])
+            _write_branch(work, offices[code], months, rosters=_rosters(work, some, year))
         if ended(year, plan.window.last_day):
             on = Clock(fund_year(year)[1] - A_DAY)
             settling.settle(replace(work.rt, clock=on), SYSTEM, year)
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """What is kept of a branch from year to year."""
+
+    desk: Desk
+    loans: Portfolio
+    billing: Billing
+    history: History
+
+    @classmethod
+    def open(cls, work: _Work, code: str, offered: Market, troubles: deque[Any]) -> _Branch:
+        session, plan = work.session, work.plan
+        loans = lending.lend(session, plan, code, offered, troubles=troubles)
+        desk = Desk(work.rt, code, plan.window.first_day)
+        paying = payers(session, code)
+        billing = Billing(desk, plan.window, paid_by(work.rt.profile), paying)
+        return cls(desk, loans, billing, History(session, plan, work.terms, paying))
 
 
 def _rosters(work: _Work, some: Sequence[Firm], year: int) -> list[Roster]:
@@ -156,46 +177,54 @@ def _rosters(work: _Work, some: Sequence[Firm], year: int) -> list[Roster]:
     if not some:
         return []
     plan, found = work.plan, []
-    account = LedgerAccount
+    account = IndividualAccount
     rows = work.session.execute(
-        select(account.unit_account_no, account.id)
-        .where(account.branch_code == some[0].branch_code, account.kind == LEDGER_KIND)
-        .order_by(account.owner)
-    )
-    ids = {unit: [row.id for row in group] for unit, group in groupby(rows, key=lambda row: row[0])}
+        select(account.unit_account_no, account.id, account.ledger_account_id)
+        .where(account.branch_code == some[0].branch_code)
+        .order_by(account.individual_account_no)
+    ).all()
+    ids: dict[str, list[tuple[int, int]]] = {}
+    for unit, account_id, ledger_id in rows:
+        ids.setdefault(unit, []).append((account_id, ledger_id))
     for firm in some:
         average = staffing.average_yuan(work.terms, firm, plan)
         members = crews.crew(plan.window, firm, average, plan.seed)
-        terms = work.terms(firm.branch_code, year)
-        monthly = [
-            crews.pay(
-                firm, member, terms, crews.raises_of(plan.window, member, year)
-            ).shares.total_cents
-            for member in members
-        ]
-        found.append(Roster(firm, members, ids.get(firm.account_no, []), monthly))
+        pays = [crews.pay_in(plan.window, firm, each, work.terms, year=year) for each in members]
+        mine = ids.get(firm.account_no, [])
+        found.append(
+            Roster(
+                firm,
+                members,
+                [each[0] for each in mine],
+                [each[1] for each in mine],
+                pays,
+                [pay.shares.total_cents for pay in pays],
+            )
+        )
     return found
 
 
 def _write_branch(
-    work: _Work, code: str, months: range, *, rosters: Sequence[Roster], loans: Portfolio
+    work: _Work, branch: _Branch, months: range, *, rosters: Sequence[Roster]
 ) -> None:
-    plan, window = work.plan, work.plan.window
-    desk = Desk(work.rt, code, window.first_day)
+    plan, window, desk = work.plan, work.plan.window, branch.desk
+    code = desk.branch_code
     rent = parameters.value(work.session, WITHDRAWAL_RENT_YEAR_MAX, window.today, branch=code)
-    withdrawing, repaying = Withdrawing(desk, window, rent), Repaying(desk, window, loans)
+    withdrawing, repaying = Withdrawing(desk, window, rent), Repaying(desk, window, branch.loans)
     for month in months:
         deeds = [
             *withdrawing.deeds(rosters, month, plan.seed),
             *repaying.deeds(month),
         ]
         for roster in rosters:
-            deeds += Remitting(desk, window, roster, month, plan.seed).deeds()
+            deeds += Remitting(desk, window, roster, month, plan.seed, branch.billing).deeds()
         deeds.sort(key=lambda deed: deed[:2])
         with transaction(work.session):
+            branch.history.store(rosters, month)
             for deed in deeds:
                 desk.clock.day = deed.day
                 deed.do()
+            branch.billing.store()
         work.progress.further(sum(len(roster.members) for roster in rosters))
 
 

@@ -9,10 +9,11 @@ from functools import partial
 from random import Random
 
 from handlers.demo import crews
-from handlers.demo.billing import Bill, Billing
-from handlers.demo.crews import Firm, Member, Pay
+from handlers.demo.billing import Billing
+from handlers.demo.crews import Firm
 from handlers.demo.deeds import CORRECTING, MONEY_IN, PAYING, TWICE, Deed
 from handlers.demo.desk import Desk
+from handlers.demo.payroll import Bill, Roster
 from handlers.demo.window import LAST_DAY, Window
 from handlers.ledger.drafts import Line
 
@@ -22,33 +23,6 @@ ODD_CENTS_MAX = 50_000  # how far a deposit may be off the bill
 REFUND_DAY = 8  # of the month behind, or the first working day after it
 WRONG = "重复入账"
 BANK, SUSPENSE, ADVANCE = "bank", "suspense", "advance"  # kinds of accounts money is paid from
-
-
-@dataclass(frozen=True, slots=True)
-class Roster:
-    """A unit's people in one fund year: accounts and monthly pay of each."""
-
-    firm: Firm
-    members: list[Member]
-    account_ids: list[int]
-    ledger_ids: list[int]
-    pays: list[Pay]
-    monthly_cents: list[int]
-
-    def places(self, month: int, *, open_in: int) -> list[int]:
-        """Who is paid for in that month; whoever has closed by `open_in` is not."""
-        return [
-            place
-            for place, member in enumerate(self.members)
-            if member.paid_in(month) and not (member.closes and member.left <= open_in)
-        ]
-
-    def lines(self, month: int, *, open_in: int) -> list[Line]:
-        """What that month brings each of them."""
-        return self.lines_of(self.places(month, open_in=open_in))
-
-    def lines_of(self, places: Sequence[int]) -> list[Line]:
-        return [Line(self.ledger_ids[place], self.monthly_cents[place]) for place in places]
 
 
 def bills(firm: Firm, window: Window, month: int) -> tuple[int, ...]:
@@ -140,9 +114,9 @@ class Remitting:
         desk, habits = self.desk, self.roster.firm.habits
         if self.month == habits.refund:
             return SUSPENSE
-        if habits.advance is not None and self.month >= habits.advance:
-            if desk.balance(desk.account(ADVANCE, self._unit)) >= cents:
-                return ADVANCE
+        ahead = habits.advance is not None and self.month >= habits.advance
+        if ahead and desk.balance(desk.account(ADVANCE, self._unit)) >= cents:
+            return ADVANCE
         return BANK
 
     def _credit(
@@ -193,9 +167,7 @@ class Remitting:
         """Money from the bank into an account of the unit: (voucher, account)."""
         account = self.desk.account(kind, self._unit)
         lines = [Line(self.desk.account(BANK), -cents), Line(account, cents)]
-        voucher = self.desk.post(
-            business, f"{self._unit}:{key}", lines, unit_account_no=self._unit
-        )
+        voucher = self.desk.post(business, f"{self._unit}:{key}", lines, unit_account_no=self._unit)
         return voucher.id, account
 
     def _refund(self) -> None:

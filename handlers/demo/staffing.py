@@ -180,7 +180,7 @@ def _account(office: Office, firm: Firm, member: Member, chance: Random) -> dict
     window = office.plan.window
     paid = crews.months_paid(window, firm, member)
     year = window.year(paid[-1] if paid else max(0, min(member.joined, window.count - 1)))
-    pay = crews.pay_in(window, firm, member, office.terms, year)
+    pay = crews.pay_in(window, firm, member, office.terms, year=year)
     paying = firm.in_year(year)
     return {
         "unit_account_no": firm.account_no,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from handlers.demo import crews
 from handlers.demo.deeds import MONTH_END, PAYOUT, WITHDRAWING, Deed
 from handlers.demo.desk import Desk
-from handlers.demo.remitting import Roster
+from handlers.demo.payroll import Roster
 from handlers.demo.window import Window
 from handlers.ledger import accounts, accrual
 from handlers.ledger.drafts import Line

@@ -6,6 +6,7 @@ The hall's own checks come along: `hall ledger verify`, the trial balances, the 
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -20,33 +21,36 @@ from handlers.ledger.models import Entry, LedgerAccount, Voucher
 from handlers.members.models import IndividualAccount, Person
 from handlers.units.models import Unit
 from tests.proof.plan import person_of
+from tests.proof.recompute import Books
 from tests.proof.running import Proof
 
 Facts = dict[str, Any]
 
 
-def differences(one: Proof, session: Session) -> list[str]:
-    """One line for each thing that is not as it must be."""
+def differences(one: Proof, session: Session, *, half: int) -> list[str]:
+    """One line for each thing that is not as it must be behind the first (0) or second half (1)."""
+    books = one.expected[half]
     pairs = (
-        (accounts_expected(one), accounts_held(one, session)),
-        (units_expected(one), units_held(one, session)),
-        (branches_expected(one), branches_held(one, session)),
+        (accounts_expected(one, books), accounts_held(one, session)),
+        (units_expected(one, books), units_held(one, session)),
+        (branches_expected(one, books), branches_held(one, session)),
     )
     found = []
     for expected, held in pairs:
         for name in expected.keys() | held.keys():
             if expected.get(name) != held.get(name):
                 found.append(f"{name}: {expected.get(name)} expected, {held.get(name)} held")
-    return sorted(found) + faults(one, session)
+    last = one.halves[half][-1] - timedelta(days=half)
+    return sorted(found) + faults(one, session, last)
 
 
-def faults(one: Proof, session: Session) -> list[str]:
-    """What the hall itself finds wrong; what was left undone."""
+def faults(one: Proof, session: Session, last: date) -> list[str]:
+    """What the hall itself finds wrong by this day; what was left undone."""
     rt = one.town.runtime(session)
     found = [str(fault) for fault in verifying.verify(session).faults]
     found += [str(fault) for fault in audit.verify(rt).faults]
     for code in one.town.branches:
-        rows = closing.trial_balance(session, code, one.plan.ends_on)
+        rows = closing.trial_balance(session, code, last)
         if sum(row.closing_cents for row in rows):
             found.append(f"{code}: the trial balance is off")
     left = {
@@ -62,7 +66,7 @@ def faults(one: Proof, session: Session) -> list[str]:
 
 
 # ── people ─────────────────────────────────────────────────────────────────────────────────────
-def accounts_expected(one: Proof) -> dict[str, Facts]:
+def accounts_expected(one: Proof, books: Books) -> dict[str, Facts]:
     return {
         label: {
             "unit": one.plan.units[account.unit].no,
@@ -74,7 +78,7 @@ def accounts_expected(one: Proof) -> dict[str, Facts]:
             "carried": account.carried,
             "interest": account.interest,
         }
-        for label, account in one.expected.accounts.items()
+        for label, account in books.accounts.items()
     }
 
 
@@ -92,7 +96,7 @@ def accounts_held(one: Proof, session: Session) -> dict[str, Facts]:
     )
     found: dict[str, Facts] = {}
     times: Counter[str] = Counter()
-    for opened_by, id_no, account, books in session.execute(query):
+    for opened_by, id_no, account, ledger in session.execute(query):
         label = f"{people[id_no]}@{numbers[opened_by]:03d}"
         times[label] += 1
         label += f"#{times[label]}" if times[label] > 1 else ""
@@ -102,9 +106,9 @@ def accounts_held(one: Proof, session: Session) -> dict[str, Facts]:
             "base": account.contribution_base_cents,
             "shares": (account.unit_monthly_amount_cents, account.individual_monthly_amount_cents),
             "paid_through": account.paid_through_month,
-            "balance": books.balance_cents,
-            "carried": books.carried_forward_cents,
-            "interest": int(interest.get(books.id) or 0),
+            "balance": ledger.balance_cents,
+            "carried": ledger.carried_forward_cents,
+            "interest": int(interest.get(ledger.id) or 0),
         }
     assert set(map(person_of, found)) <= set(one.plan.people)
     return found
@@ -132,11 +136,11 @@ def _interest(session: Session) -> dict[int, int]:
 
 
 # ── units and branches ─────────────────────────────────────────────────────────────────────────
-def units_expected(one: Proof) -> dict[str, Facts]:
+def units_expected(one: Proof, books: Books) -> dict[str, Facts]:
     found = {}
-    for place, unit in enumerate(one.expected.units):
+    for place, unit in enumerate(books.units):
         states = Counter(
-            account.status for account in one.expected.accounts.values() if account.unit == place
+            account.status for account in books.accounts.values() if account.unit == place
         )
         found[one.plan.units[place].no] = {
             "rates": unit.rates,
@@ -171,7 +175,7 @@ def units_held(one: Proof, session: Session) -> dict[str, Facts]:
     }
 
 
-def branches_expected(one: Proof) -> dict[str, Facts]:
+def branches_expected(one: Proof, books: Books) -> dict[str, Facts]:
     return {
         code: {
             "bank": -branch.bank,
@@ -179,7 +183,7 @@ def branches_expected(one: Proof) -> dict[str, Facts]:
             "interest_payable": 0,
             "interbranch": branch.between,
         }
-        for code, branch in zip(one.town.branches, one.expected.branches, strict=True)
+        for code, branch in zip(one.town.branches, books.branches, strict=True)
     }
 
 

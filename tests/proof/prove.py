@@ -49,15 +49,19 @@ def prove(databases: Databases, run: Run, *, seed: int, months: int) -> dict[str
             seen.add(day[:7])
             say(f"{kind} {entry} {day} {time.monotonic() - began:,.0f} s")
 
-    if processes == 1:
-        running.alone(one, said)
-        kills = 0
-    else:
-        kills = running.together(one, of=processes, seed=seed if killed else None, said=said)
+    kills, different = 0, []
+    with people.store(url) as sessions:
+        for half, days in enumerate(one.halves):
+            if processes == 1:
+                running.alone(one, days, said)
+            else:
+                sessions.kw["bind"].dispose()  # nobody here may have the file open
+                killed_by = seed + half if killed else None
+                kills += running.together(one, days, said, of=processes, seed=killed_by)
+            with sessions() as session:
+                different += comparing.differences(one, session, half=half)
+                counts = comparing.counted(session)
     ran = time.monotonic() - began
-    with people.store(url) as sessions, sessions() as session:
-        different = comparing.differences(one, session)
-        counts = comparing.counted(session)
     for line in different[:SHOWN_MAX]:
         say(f"✗ {line}")
     databases.drop(url)

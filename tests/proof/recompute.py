@@ -113,13 +113,13 @@ class Books:
         }
 
     # ── days ───────────────────────────────────────────────────────────────────────────────────
-    def run(self) -> Books:
-        """From the first deed to the end of the fund year the last one lies in."""
+    def run(self, until: date) -> Books:
+        """From the first deed to the end of this day."""
         by_day: dict[date, list[Deed]] = {}
         for deed in self.plan.deeds:
             by_day.setdefault(deed.day, []).append(deed)
         day = min(by_day)
-        while day <= self.plan.ends_on:
+        while day <= until:
             for deed in by_day.get(day, ()):
                 verbs: dict[str, Callable[[Deed], None]] = self._verbs()
                 verbs[deed.verb](deed)

@@ -11,7 +11,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -46,11 +46,13 @@ Said = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What is worked, where, and what must come out; made without a connection."""
+    """What is worked, and where; made without a connection.  `expected`: what must have come out at
+    the end of the last deed's day, while 上年结转 and 当年归集 still differ, and on the 30 June
+    behind it, when they do not."""
 
     town: Town
     url: str
-    expected: Books
+    expected: tuple[Books, Books]
     by_day: dict[date, list[Deed]] = field(default_factory=dict)
 
     @property
@@ -58,12 +60,13 @@ class Proof:
         return self.town.plan
 
     @property
-    def days(self) -> list[date]:
-        """Those with deeds, each 30 June and each day behind it."""
-        first, end = self.plan.days[0], self.plan.ends_on
+    def halves(self) -> tuple[list[date], list[date]]:
+        """Days with deeds, each 30 June and each day behind it: to the last deed, and after."""
+        first, last, end = self.plan.days[0], self.plan.days[-1], self.plan.ends_on
         ends = [date(year, 6, 30) for year in range(first.year, end.year + 1)]
         ends = [day for day in ends if first <= day <= end]
-        return sorted({*self.plan.days, *ends, *(day + timedelta(days=1) for day in ends)})
+        days = sorted({*self.plan.days, *ends, *(day + timedelta(days=1) for day in ends)})
+        return [day for day in days if day <= last], [day for day in days if day > last]
 
 
 def proof(plan: Plan, url: str) -> Proof:
@@ -77,7 +80,8 @@ def proof(plan: Plan, url: str) -> Proof:
     by_day: dict[date, list[Deed]] = {}
     for deed in plan.deeds:
         by_day.setdefault(deed.day, []).append(deed)
-    return Proof(town, url, Books(plan).run(), by_day)
+    expected = (Books(plan).run(plan.days[-1]), Books(plan).run(plan.ends_on))
+    return Proof(town, url, expected, by_day)
 
 
 def at(clock: Clock, day: date, moment: time) -> None:
@@ -88,7 +92,7 @@ def at(clock: Clock, day: date, moment: time) -> None:
 def clerks(one: Proof, engine: Engine) -> Iterator[Clerks]:
     sessions = sessionmaker(engine)
     with sessions() as session:
-        yield Clerks(one.town, sessions, session, one.expected.arrivals)
+        yield Clerks(one.town, sessions, session, one.expected[1].arrivals)
 
 
 def made(url: str) -> Engine:
@@ -152,11 +156,11 @@ def finish(one: Proof, desk: Clerks, day: date, *, of: int = 1) -> None:
 
 
 # ── one process ────────────────────────────────────────────────────────────────────────────────
-def alone(one: Proof, said: Said = lambda text: None) -> None:
-    """The whole plan in this process."""
+def alone(one: Proof, days: Sequence[date], said: Said = lambda text: None) -> None:
+    """These days of the plan, in this process."""
     engine = made(one.url)
     with clerks(one, engine) as desk:
-        for day in one.days:
+        for day in days:
             said(f"{day}")
             work(one, desk, day, who=0, of=1)
             finish(one, desk, day)
@@ -231,9 +235,14 @@ class Worker:
 
 
 def together(
-    one: Proof, *, of: int = 2, seed: int | None = None, said: Said = lambda text: None
+    one: Proof,
+    days: Sequence[date],
+    said: Said = lambda text: None,
+    *,
+    of: int = 2,
+    seed: int | None = None,
 ) -> int:
-    """The plan by several processes, killed at moments drawn from `seed`; how often they were."""
+    """The same by several processes, killed at moments drawn from `seed`; how often they were."""
     sys.stdout.flush()
     lucks = [random.Random(f"{seed}/{who}") if seed is not None else None for who in range(of)]
     workers = [Worker(one, who, of, luck) for who, luck in enumerate(lucks)]
@@ -241,7 +250,7 @@ def together(
         for worker in workers:
             worker.begin()
             stack.callback(_stop, worker)
-        for day in one.days:
+        for day in days:
             said(f"{day}")
             for worker in workers:
                 worker.tell(WORK, day)
@@ -252,7 +261,7 @@ def together(
         stack.pop_all()
     for worker in workers:
         # closing the pipe would not do: the other processes have inherited this end of it
-        worker.tell(STOP, one.days[-1])
+        worker.tell(STOP, days[-1])
         assert worker.end() == 0
     return sum(worker.lives - 1 for worker in workers)
 

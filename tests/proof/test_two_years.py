@@ -17,10 +17,12 @@ from tests.proof import plan as p
 from tests.proof.plan import Deed, Person, Plan, Unit
 from tests.proof.recompute import Books, half_up
 from tests.proof.running import Proof
+from tests.servers import Databases
 
 HERE = Path(__file__).parent
 SMALL = {"units": 6, "months": 4, "first": (2025, 5)}
-SEEDS = {"amount": 70, "base": 367}  # towns in which most things happen
+TINY = {"units": 4, "months": 3, "first": (2025, 5)}
+SEEDS = {"amount": 8719, "base": 8347}  # towns in which most things happen
 VERBS = {
     *(p.OPEN, p.SEAL, p.UNSEAL, p.BASE, p.RATE, p.TRANSFER, p.MERGE, p.UNDO, p.SIGN, p.DEPOSIT),
     *(p.ASSESS, p.CANCEL, p.REGISTER, p.BACK, p.ARRIVE, p.CLEAR),
@@ -31,38 +33,39 @@ def small(entry: str) -> Plan:
     return planning.drawn(SEEDS[entry], entry=entry, **SMALL)  # type: ignore[arg-type]
 
 
-def differences(one: Proof) -> list[str]:
+def tiny(entry: str, *, seed: int) -> Plan:
+    return planning.drawn(seed, entry=entry, **TINY)  # type: ignore[arg-type]
+
+
+def differences(one: Proof, half: int) -> list[str]:
     with people.store(one.url) as sessions, sessions() as session:
-        return comparing.differences(one, session)
+        return comparing.differences(one, session, half=half)
 
 
-def test_one_process_by_amounts_in_whole_yuan(sqlite_url: str) -> None:
-    one = running.proof(small("amount"), sqlite_url)
-    running.alone(one)
-    assert differences(one) == []
-    label, account = next(iter(one.expected.accounts.items()))
+@pytest.mark.parametrize(("kind", "entry"), [("sqlite", "amount"), ("postgresql", "base")])
+def test_one_process(databases: Databases, kind: str, entry: str) -> None:
+    url = databases.sqlite() if kind == "sqlite" else databases.postgres()
+    one = running.proof(small(entry), url)
+    for half, days in enumerate(one.halves):
+        running.alone(one, days)
+        assert differences(one, half) == []
+    label, account = next(iter(one.expected[1].accounts.items()))
     account.balance += 1  # a comparison that sees one 分 would have seen it above
-    (seen,) = differences(one)
+    (seen,) = differences(one, 1)
     assert seen.startswith(f"{label}: ")
-
-
-def test_one_process_by_bases_to_the_fen(postgresql_url: str) -> None:
-    one = running.proof(small("base"), postgresql_url)
-    running.alone(one)
-    assert differences(one) == []
+    databases.drop(url)
 
 
 def test_two_processes_at_the_same_units(postgresql_url: str) -> None:
-    one = running.proof(small("amount"), postgresql_url)
-    assert running.together(one) == 0
-    assert differences(one) == []
+    one = running.proof(tiny("amount", seed=1), postgresql_url)
+    assert running.together(one, one.halves[0]) == 0
+    assert differences(one, 0) == []
 
 
-@pytest.mark.parametrize("seed", [3])
-def test_two_processes_killed_at_any_moment(sqlite_url: str, seed: int) -> None:
-    one = running.proof(small("base"), sqlite_url)
-    assert running.together(one, seed=seed) > 5
-    assert differences(one) == []
+def test_two_processes_killed_at_any_moment(sqlite_url: str) -> None:
+    one = running.proof(tiny("base", seed=2), sqlite_url)
+    assert running.together(one, one.halves[0], seed=3) > 3
+    assert differences(one, 0) == []
 
 
 def test_the_small_towns_see_every_verb() -> None:
@@ -71,7 +74,8 @@ def test_the_small_towns_see_every_verb() -> None:
     for plan in plans:
         hows = {deed.how for deed in plan.deeds}
         assert {p.ALL, p.PART, p.REST, p.SHORT, p.OVER} <= hows
-        assert any(deed.rival for deed in plan.deeds)
+    assert any(deed.rival for deed in tiny("amount", seed=1).deeds)
+    assert any(deed.rival for deed in tiny("base", seed=2).deeds)
 
 
 def test_a_seed_is_one_plan_for_ever() -> None:
@@ -111,6 +115,6 @@ def test_the_straight_line_gives_the_glossarys_interest() -> None:
         day = (day + timedelta(days=31)).replace(day=10)
     unit = Unit("0", "", 0, (5, 5), signed=False)
     plan = Plan("base", (unit,), {"P": Person("", "", "")}, tuple(deeds), "2025-07")
-    account = Books(plan).run().accounts["P@000"]
+    account = Books(plan).run(plan.ends_on).accounts["P@000"]
     assert account.interest == half_up(10_007_200_00 * 15, 1_000 * 360) == 416_97
     assert account.carried == account.balance == 34_816_97

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import re
-from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from openpyxl import load_workbook
-from sqlalchemy import select
 
-from handlers.rosters.models import Roster
 from tests.builders import members, rosterservices
-from tests.builders.rosterservices import IDS, KEY, PAGE, Hired, person, run_jobs
-from tests.webapp.hall import Hall, csrf_of, post
+from tests.builders.rosterservices import IDS, PAGE, Hired, person
+from tests.webapp.hall import Hall, post
+from tests.webapp.rostersteps import enter, fill, press, rows_of, submit, token_of, with_a_fault
 from tests.webapp.steps import upload
-from webapp.runtime import db
 
 
 @pytest.fixture
@@ -29,36 +24,6 @@ def store() -> str:
 @pytest.fixture(autouse=True)
 def service(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     rosterservices.install(app, monkeypatch)
-
-
-def enter(client: FlaskClient, **typed: str) -> Any:
-    return post(client, PAGE, {"action": "enter", **person(**typed)})
-
-
-def press(client: FlaskClient, action: str, **fields: Any) -> Any:
-    return post(client, PAGE, {"action": action, **fields})
-
-
-def fill(client: FlaskClient, *names: str) -> None:
-    for name, number in zip(names, IDS, strict=False):
-        answer = enter(client, person_name=name, id_no=number)
-        assert answer.status_code == 303, answer.text
-
-
-def rows_of(page: str) -> dict[int, str]:
-    found = re.findall(r'<tr data-row="(\d+)"(.*?)</tr>', page, re.DOTALL)
-    return {int(seq): html for seq, html in found}
-
-
-def token_of(page: str) -> str:
-    found = re.search(r'name="token" value="(\w+)"', page)
-    assert found
-    return found[1]
-
-
-def submit(client: FlaskClient, action: str = "submit:all", **fields: Any) -> Any:
-    press(client, "choose", **{"choice:rate": "8"})
-    return press(client, action, token=token_of(client.get(PAGE).text), **fields)
 
 
 # ── what is there ──────────────────────────────────────────────────────────────────────────────
@@ -189,11 +154,6 @@ def test_too_long_a_paste_gets_a_sentence(operator: FlaskClient) -> None:
 
 
 # ── filter, delete, undo ───────────────────────────────────────────────────────────────────────
-
-
-def with_a_fault(client: FlaskClient) -> None:
-    lines = [f"龙德昌\t01\t{IDS[0]}\t\t5390", f"吴佳琪\t01\t{IDS[1]}\t\t1800"]
-    press(client, "paste", cells="\n".join(lines))
 
 
 def test_the_filter_shows_faulty_rows_alone_with_their_count(operator: FlaskClient) -> None:
@@ -366,112 +326,3 @@ def test_the_units_own_people_are_found_by_name_account_or_document(
     assert found(operator, paper[:10]) == [], "part of a number finds nobody"
     assert found(operator, "%") == found(operator, "") == []
     assert found(stranger, name) == []
-
-
-# ── files ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def book(client: FlaskClient, path: str) -> Any:
-    with client.get(path) as answer:
-        assert answer.status_code == 200, answer.text
-        return load_workbook(io.BytesIO(answer.data)).worksheets[0]
-
-
-def test_the_template_holds_the_units_own_list(operator: FlaskClient) -> None:
-    sheet = book(operator, f"{PAGE}/template.xlsx")
-    texts = [str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value]
-    assert "*姓名" in texts
-    assert "龙德昌" in texts
-
-
-def test_the_faulty_rows_are_downloaded_with_what_is_wrong(operator: FlaskClient) -> None:
-    with_a_fault(operator)
-    sheet = book(operator, f"{PAGE}/errors.xlsx")
-    texts = " ".join(str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value)
-    assert "吴佳琪" in texts
-    assert "低于下限" in texts
-    assert "龙德昌" not in texts
-
-
-def test_the_sheet_for_the_printer_has_sums_and_masked_numbers(operator: FlaskClient) -> None:
-    fill(operator, "龙德昌", "吴佳琪")
-    page = operator.get(f"{PAGE}/roster").text
-    assert "月缴存额 1,724.80 元" in page
-    assert IDS[0] not in page
-    assert "尚未提交" in page
-
-
-def workbook(*rows: tuple[str, ...]) -> io.BytesIO:
-    from openpyxl import Workbook
-
-    made = Workbook()
-    sheet = made.active
-    assert sheet is not None
-    sheet.append(["姓名", "证件类型", "证件号码", "缴存基数(元)"])
-    for row in rows:
-        sheet.append(row)
-    out = io.BytesIO()
-    made.save(out)
-    out.seek(0)
-    return out
-
-
-def send_file(client: FlaskClient, content: io.BytesIO, **fields: str) -> Any:
-    data = {"csrf_token": csrf_of(client), "file": (content, "开户.xlsx"), **fields}
-    return client.post(f"{PAGE}/import", data=data, content_type="multipart/form-data")
-
-
-def test_a_file_is_read_in_the_background_and_the_page_tells_what_came_of_it(
-    operator: FlaskClient, hall: Hall, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = (("龙德昌", "01", IDS[0], "5390"), ("吴佳琪", "01", IDS[1], "1800"))
-    answer = send_file(operator, workbook(*rows))
-    assert answer.status_code == 303, answer.text
-    page = operator.get(answer.location).text
-    assert "可以离开本页，导入会继续" in page
-    assert re.search(r"ask-all[^>]* disabled", page), "nothing is filed meanwhile"
-    progress = re.search(r'data-job="([^"]+)"', page)
-    assert progress
-    assert operator.get(progress[1].replace("&amp;", "&")).get_json()["over"] is False
-    run_jobs(hall.app, monkeypatch)
-    page = operator.get(answer.location).text
-    assert "共 2 行，合格 1 行，有误 1 行" in page
-    assert "862.40" in rows_of(page)[1]
-
-
-def test_a_file_that_is_no_roster_is_refused_in_words(
-    operator: FlaskClient, hall: Hall, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answer = send_file(operator, io.BytesIO(b"%PDF-1.7 no workbook"))
-    if answer.status_code == 303:
-        run_jobs(hall.app, monkeypatch)
-        page = operator.get(answer.location).text
-    else:
-        page = answer.text
-    assert re.search(r'role="alert"[^>]*>.*[一-龥]{6}', page)
-    assert "清册里还没有数据" in page
-
-
-def test_where_the_centre_wants_it_the_number_of_rows_is_typed(
-    app: Flask, operator: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    center = app.extensions["hall"].center
-    rosterservices.offer(center, monkeypatch, options={"count_check": True})
-    assert "导入条数" in operator.get(PAGE).text
-    answer = send_file(operator, workbook(("龙德昌", "01", IDS[0], "5390")))
-    assert answer.status_code == 422
-    assert "请填写导入条数" in answer.text
-
-
-def test_no_file_is_a_sentence(operator: FlaskClient) -> None:
-    answer = post(operator, f"{PAGE}/import", {})
-    assert answer.status_code == 422
-    assert "没有收到文件" in answer.text
-
-
-def test_one_service_has_one_open_roster(operator: FlaskClient, hall: Hall) -> None:
-    for _ in range(3):
-        operator.get(PAGE)
-    hall.signed_in("colleague").get(PAGE)
-    with hall.app.app_context():
-        assert len(list(db.session.scalars(select(Roster).where(Roster.key == KEY)))) == 1
