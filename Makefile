@@ -7,7 +7,7 @@ PY := .venv/bin/python
 HALL := $(PY) -m webapp.cli
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help demo reset-demo test check real migration lock bench-engine bench-inbox bench-interest bench-import clean
+.PHONY: help demo reset-demo test check real migration lock bench-engine bench-inbox bench-interest bench-import prove clean
 .DEFAULT_GOAL := help
 
 help: ## this list

@@ -56,6 +56,8 @@ class ApplicationForm(RecordForm):
     """Subclasses declare fields and answer these questions; texts are canonical values."""
 
     changes_record: ClassVar[bool] = False
+    # Fields whose first choice is the usual one: chosen before anybody chooses.
+    first_offered: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def choices(cls, desk: Desk) -> Mapping[str, Options]:

@@ -56,7 +56,7 @@ class OpenAccounts(UnitRoster):
         choice(ID_TYPES),
         Item(label="证件类型", group=WHO),
         Column(width=12, aliases=("证件种类",)),
-    ] = ""
+    ] = RESIDENT_ID
     id_no: Annotated[
         str,
         Kind(check=_id_no, maxlength=18, mask=mask_id, depends=("id_type",)),

@@ -55,6 +55,7 @@ class BatchRemit(UnitApplication):
 
     form_id: ClassVar[str] = "contributions.BatchRemit"
     title: ClassVar[str] = "汇缴"
+    first_offered: ClassVar[frozenset[str]] = frozenset({"through"})
 
     through: Annotated[
         Through, Item(label="汇缴至", group=DUES, required=True, hint="可以选择连续几个月")

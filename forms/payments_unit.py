@@ -43,6 +43,7 @@ class Assessment(UnitApplication):
 
     form_id: ClassVar[str] = "contributions.Assessment"
     title: ClassVar[str] = "汇缴核定"
+    first_offered: ClassVar[frozenset[str]] = frozenset({"through"})
 
     through: Annotated[
         Through,
@@ -144,6 +145,7 @@ class PaymentRegistration(PayingForm):
 
     form_id: ClassVar[str] = "contributions.PaymentRegistration"
     title: ClassVar[str] = "缴款登记"
+    first_offered: ClassVar[frozenset[str]] = frozenset({"through"})
 
     through: Annotated[Dues, Item(label="缴款内容", group=PAYING, required=True, wide=True)]
     method: Annotated[str, choice(METHODS), Item(label="缴款方式", group=PAYING, required=True)]
@@ -198,6 +200,7 @@ class Remit(PayingForm):
 
     form_id: ClassVar[str] = "contributions.Remit"
     title: ClassVar[str] = "汇缴"
+    first_offered: ClassVar[frozenset[str]] = frozenset({"through"})
     options: ClassVar[Mapping[str, str | int | bool]] = {"methods": "realtime,advance"}
 
     through: Annotated[Through, Item(label="终止年月", group=DUES, required=True)]

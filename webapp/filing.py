@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -31,7 +31,16 @@ from handlers.people.queries import Profile
 from handlers.privacy import masking
 from handlers.units import queries as units
 from webapp import materials, parking
-from webapp.filingpage import Filing, Page, build, counts_of, desk_of, judged, summary_of
+from webapp.filingpage import (
+    Filing,
+    Page,
+    build,
+    counts_of,
+    desk_of,
+    judged,
+    suggested,
+    summary_of,
+)
 from webapp.format import clock_time
 from webapp.runtime import actor, center, me, now, runtime, session
 
@@ -118,9 +127,10 @@ def _filing(here: Offer, *, draft_key: str, view: RequestView | None = None) -> 
         if issubclass(form, ApplicationForm):
             filed = view.data.get("values") or {}
             start |= {name: str(value) for name, value in filed.items() if name in start}
-    return Filing(
+    found = Filing(
         here.deployed, form, here.texts, here.scope, here.branch, draft_key, current, start, view
     )
+    return found if view is not None else replace(found, start=start | suggested(found))
 
 
 def open_page(filing: Filing) -> Page:

@@ -196,6 +196,19 @@ def desk_of(filing: Filing) -> Desk:
     )
 
 
+def suggested(filing: Filing) -> dict[str, str]:
+    """What is chosen before anybody chooses: the usual one, and what there is only one of."""
+    form = filing.application
+    if form is None:
+        return {}
+    asked = {spec.name for spec in form.bound(filing.texts) if spec.required and not spec.locked}
+    return {
+        name: options[0][0]
+        for name, options in form.choices(desk_of(filing)).items()
+        if name in asked and (len(options) == 1 or (options and name in form.first_offered))
+    }
+
+
 def judged(filing: Filing, typed: Mapping[str, str], counts: Mapping[str, int]) -> Checked:
     """The form's check; an application's rules are asked once its fields are right."""
     checked = filing.form.check(

@@ -7,6 +7,7 @@ sees them.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -63,10 +64,12 @@ def posted() -> dict[str, Any]:
 
 
 def json_body() -> dict[str, Any] | None:
-    """The posted JSON object; None when it is anything else, or nested without end."""
+    """The posted JSON object; None when it is anything else, nested without end, or holds half a
+    character (a lone surrogate), which no page could show again."""
     try:
         body = request.get_json(silent=True)
-    except RecursionError:
+        json.dumps(body, ensure_ascii=False).encode()
+    except (RecursionError, UnicodeEncodeError):
         return None
     return body if isinstance(body, dict) else None
 

@@ -174,7 +174,7 @@ def people(key: str = "", no: str = "") -> Answer:
     except HallError as refusal:
         return refusal_of(refusal)
     unit = bench.desk().unit_account_no
-    asked = request.args.get("q", "")
+    asked = "".join(char for char in request.args.get("q", "") if char.isprintable())
     found = finding.among(session(), unit, asked, limit=PEOPLE_SHOWN)
     return {
         "people": [

@@ -195,9 +195,16 @@ def _entry(bench: Bench, typed: Mapping[str, str] | None, seq: int) -> tuple[dic
     number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 0
     line = store.row(session(), bench.roster.id, number) if number else None
     if line is None:
-        return {}, 0
+        return _usual(bench), 0
     view = rostergrid.row_view(line, bench.columns)
     return {cell.name: cell.value for cell in view.cells}, number
+
+
+def _usual(bench: Bench) -> dict[str, str]:
+    """What nearly every row holds, e.g. 居民身份证: the defaults of the form's columns."""
+    fields = bench.form.model_fields
+    known = {spec.name: fields[spec.name].default for spec in bench.typed}
+    return {name: value for name, value in known.items() if value and isinstance(value, str)}
 
 
 def _field(spec: ColumnSpec, entry: Mapping[str, str], problems: list[Problem]) -> FieldView:

@@ -218,6 +218,8 @@ def named(session: Session, roster_id: int, seqs: Collection[int]) -> list[Line]
 
 
 def row(session: Session, roster_id: int, seq: int) -> Line | None:
+    if not possible(seq):
+        return None
     found = session.execute(
         select(_ROW).where(_ROW.c.roster_id == roster_id, _ROW.c.seq == seq)
     ).one_or_none()
