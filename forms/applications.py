@@ -78,3 +78,8 @@ class ApplicationForm(RecordForm):
     def route_facts(cls, desk: Desk, values: Mapping[str, str]) -> dict[str, Any]:
         """`facts` in the data of the request: what decision tables and conditions may ask."""
         return {}
+
+    @classmethod
+    def outcome(cls, data: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """(label, text): what the steps so far have brought, for the page of the request."""
+        return []

@@ -6,7 +6,7 @@ Amounts on these pages are never typed (except 预缴): they come from the peopl
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from sqlalchemy.orm import Session
 
@@ -81,10 +81,30 @@ class UnitApplication(ApplicationForm):
         return dict.fromkeys(cls.specs(), "")
 
 
+def paid_by(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The payment a request has registered: what to write on the transfer, and how much."""
+    made = data.get("payment")
+    if not isinstance(made, Mapping) or not isinstance(made.get("amount_cents"), int):
+        return []
+    cents = made["amount_cents"]
+    words = [
+        ("缴款单号", str(made.get("slip_no") or "")),
+        ("缴款方式", METHODS.get(made.get("method", ""), "")),
+    ]
+    return [
+        *(pair for pair in words if pair[1]),
+        ("缴款金额", f"{money_text(cents)} 元（{capitals(cents)}）"),
+    ]
+
+
 class PayingForm(UnitApplication):
     """`methods`: ways to pay this centre offers, by their keys, parted by commas."""
 
     options: ClassVar[Mapping[str, str | int | bool]] = {"methods": "transfer"}
+
+    @classmethod
+    def outcome(cls, data: Mapping[str, Any]) -> list[tuple[str, str]]:
+        return paid_by(data)
 
     @classmethod
     def methods(cls, desk: Desk) -> Options:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from engine.errors import Problem
 from forms.applications import Desk, Panel
@@ -49,6 +49,17 @@ class Assessment(UnitApplication):
         Through,
         Item(label="核定到", group=DUES, required=True, hint="从未核定的第一个月起，按月连续核定"),
     ]
+
+    @classmethod
+    def outcome(cls, data: Mapping[str, Any]) -> list[tuple[str, str]]:
+        done = data.get("done")
+        if not isinstance(done, Mapping) or not isinstance(done.get("total_cents"), int):
+            return []
+        cents = done["total_cents"]
+        return [
+            ("核定人数", f"{done.get('headcount', 0):,} 人"),
+            ("应缴金额", f"{money_text(cents)} 元（{capitals(cents)}）"),
+        ]
 
     @classmethod
     def choices(cls, desk: Desk) -> Mapping[str, Options]:

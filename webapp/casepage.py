@@ -238,7 +238,9 @@ class Page:
     @property
     def ahead_title(self) -> str:
         review = any(task.kind == "review" for task in self.view.tasks)
-        return "同意后的下一步" if review else "重新提交后的下一步"
+        if review:
+            return "同意后的下一步"
+        return "重新提交后的下一步" if self.view.status == "returned" else "接下来"
 
     @property
     def receipt_url(self) -> str:

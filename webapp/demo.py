@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 
 from handlers import demo as demonstration
 from handlers.notices import queries as notices
 from handlers.notices.models import SmsMessage
 from handlers.people import queries as people
+from webapp import demofiles
 from webapp.runtime import center, now, session, settings
 from webapp.security import audience, wants_json
 
@@ -73,9 +74,21 @@ def phone() -> ResponseReturnValue:
         picked=picked,
         shown=[message for message in reversed(messages) if message.mobile == picked],
         newest=newest,
+        samples=demofiles.offered(settings()),
         status_names=notices.STATUS_NAMES,
         today=now(),
     )
+
+
+@bp.get("/samples/<name>")
+@audience("public")
+def sample(name: str) -> ResponseReturnValue:
+    """练习文件: a workbook to try an import with."""
+    title = demofiles.offered(settings()).get(name) if demo_mode() else None
+    if title is None:
+        abort(404)
+    path = demofiles.path(settings(), name)
+    return send_file(path, mimetype=demofiles.MEDIA_TYPE, as_attachment=True, download_name=title)
 
 
 def _stamp(messages: list[SmsMessage]) -> str:

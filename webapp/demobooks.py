@@ -78,6 +78,18 @@ def fill(shop: Workshop, session: Session, size: Any) -> None:
         f"{made.vouchers:,} 张凭证，{made.entries:,} 条分录，"
         f"用时 {seconds:.1f} 秒，每秒 {made.entries / max(seconds, 0.001):,.0f} 条"
     )
+    _open_matters(shop, session)
+
+
+def _open_matters(shop: Workshop, session: Session) -> None:
+    """What waits on the desks, and files to practise with."""
+    from webapp import demodesk, demofiles
+
+    rt = shop.runtime(session)
+    numbers = demodesk.lay_out(rt, shop.settings)
+    demofiles.write(demodesk.Desks(rt, shop.settings), shop.settings)
+    folder = shop.settings.data_path / demofiles.FOLDER
+    click.echo(f"{STEP}待办业务 open requests  {len(numbers)} 件；练习文件 samples  {folder.name}/")
 
 
 @contextmanager

@@ -318,5 +318,14 @@ def unchanged(
     if name not in registry.known() or not isinstance(values, Mapping):
         return []
     moved = {row["field"] for row in changes}
-    groups = registry.find(name).facts(values, texts)
-    return [(fact.label, fact.text) for g in groups for fact in g.facts if fact.name not in moved]
+    form = registry.find(name)
+    shown = [
+        (fact.label, fact.text)
+        for group in form.facts(values, texts)
+        for fact in group.facts
+        if fact.name not in moved
+    ]
+    if issubclass(form, ApplicationForm):
+        known = {label for label, _ in shown}
+        shown += [pair for pair in form.outcome(data) if pair[0] not in known]
+    return shown

@@ -91,6 +91,7 @@ def _not_there(session: Session, one: Remittance) -> list[Problem]:
             or_(
                 ledger.status != "open",
                 ledger.branch_code != one.branch_code,
+                account.unit_account_no != one.unit_account_no,
                 ledger.balance_cents < got.c.cents,
             )
         )

@@ -41,12 +41,13 @@ class Bank:
 
     empty: bool = False
     asked: list[Order] = field(default_factory=list)
+    on: date = date(2026, 7, 15)
 
     def debit(self, order: Order) -> Answer:
         self.asked.append(order)
         if self.empty:
             return Declined("51", NO_MONEY)
-        return Debited(f"D{next(_serials):06d}", date(2026, 7, 15), order.amount_cents)
+        return Debited(f"D{next(_serials):06d}", self.on, order.amount_cents)
 
     def query(self, order_no: str) -> Answer:
         raise AssertionError("nobody was in doubt")
@@ -82,13 +83,13 @@ def sign(desk: Desk) -> None:
     assert desk.case(no).status == "completed"
 
 
-def arrive(desk: Desk, cents: int, memo: str = "") -> str:
+def arrive(desk: Desk, cents: int, memo: str = "", *, on: str = "2026-07-15") -> str:
     """A transfer of this unit stands on the bank statement 财务岗 imports (XZ-2.4c)."""
     house, who = desk.house, desk.house.staff("财务岗", branch=desk.unit.branch_code)
     branch = desk.unit.branch_code
     row = {
         "bank_serial": f"S{next(_serials):06d}",
-        "arrived_on": "2026-07-15",
+        "arrived_on": on,
         "amount_in": money_text(cents),
         "memo": memo or desk.number,
     }
@@ -195,3 +196,10 @@ def newest_receipt(desk: Desk) -> int:
     with desk.house.sessions() as session:
         query = select(BankReceipt.id).where(BankReceipt.unit_account_no == desk.number)
         return session.scalars(query.order_by(BankReceipt.id.desc()).limit(1)).one()
+
+
+def due(desk: Desk, no: str) -> int:
+    """The id of what this request has assessed."""
+    with desk.house.sessions() as session:
+        mine = (Remittance.unit_account_no == desk.number, Remittance.assessed_no == no)
+        return session.scalars(select(Remittance.id).where(*mine)).one()

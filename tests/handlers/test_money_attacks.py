@@ -17,8 +17,10 @@ from handlers.banking.models import REALTIME, BankReceipt
 from handlers.contributions import allocating, unposting
 from handlers.contributions.models import Remittance
 from handlers.ledger import accounts
-from tests.builders.books import CLERK, UNIT
+from handlers.members.models import IndividualAccount
+from tests.builders.books import BRANCH, CLERK, UNIT
 from tests.builders.dues import Dues, owing
+from tests.builders.members import OTHER_UNIT
 from tests.conftest import Clock
 from tests.handlers.test_bank_desk import decide, row, take_in
 from tests.handlers.test_unposting import undo
@@ -166,6 +168,23 @@ def test_a_receipt_of_another_branch_does_not_exist_for_this_one(dues: Dues) -> 
         strange = receiving.record(dues.rt, CLERK, "QDN99", arrived, no="B-9", unit="")
     with pytest.raises(OperationFailed, match="没有找到这笔到账"):
         decide(dues, receipt=strange.id, action="claim", unit_account_no=UNIT)
+
+
+def test_a_month_is_not_taken_from_somebody_who_is_with_another_unit_now(dues: Dues) -> None:
+    """The other unit would find its people poorer without anybody there having done anything."""
+    ann, _ = dues.people(1, 2)
+    dues.pay("2026-03")
+    over = dues.books.account("interbranch")
+    dues.books.post("internal_transfer", {ann.ledger_account_id: -MONTHLY, over: MONTHLY})
+    with transaction(dues.session):
+        dues.session.get_one(IndividualAccount, ann.id).unit_account_no = OTHER_UNIT
+        to = {"branch_code": BRANCH, "unit_account_no": OTHER_UNIT}
+        accounts.move(dues.session, ann.ledger_account_id, **to)
+    dues.books.post("internal_transfer", {over: -MONTHLY, ann.ledger_account_id: MONTHLY})
+    (march,) = dues.remittances()
+    with pytest.raises(Refused, match="转出"):
+        undo(dues, march)
+    assert dues.states() == [("2026-03", "posted")]
 
 
 def test_undo_of_a_posting_is_not_cancelled_halfway(dues: Dues, small_pieces: None) -> None:

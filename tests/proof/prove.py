@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 import time
+from contextlib import nullcontext
 from datetime import date
 from typing import Any
 
@@ -57,7 +58,8 @@ def prove(databases: Databases, run: Run, *, seed: int, months: int) -> dict[str
             else:
                 sessions.kw["bind"].dispose()  # nobody here may have the file open
                 killed_by = seed + half if killed else None
-                kills += running.together(one, days, said, of=processes, seed=killed_by)
+                with running.small_pieces() if killed else nullcontext():
+                    kills += running.together(one, days, said, of=processes, seed=killed_by)
             with sessions() as session:
                 different += comparing.differences(one, session, half=half)
                 counts = comparing.counted(session)

@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from itertools import count
 from typing import IO, Any
 
+import pytest
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import sessionmaker
 
@@ -24,7 +26,10 @@ from engine import Actor
 from engine.calendar import ZONE
 from engine.database import configure
 from engine.errors import HallError
+from engine.owed import jobs, outbox
+from handlers.contributions import allocating
 from handlers.ledger import closing, settling
+from handlers.rosters import applying
 from tests.builders import people
 from tests.conftest import Clock
 from tests.engine.killing import copy_at_work, die_at
@@ -38,8 +43,10 @@ from webapp.rooms import register_handlers
 
 CLERK = Actor("staff:1", "会计")
 MORNING, AFTERNOON, EVENING = time(9), time(15), time(20)
+LEASE = timedelta(seconds=max(jobs.LEASE_SECONDS, outbox.LEASE_SECONDS) + 1)
 PATIENCE_SECONDS = 900  # of a day's work of one process
 MOMENTS_MAX = 1_500  # answers of the database; a life ends at one of so many: some thirty deeds
+PIECE = 2  # rows or lines, see `small_pieces`
 WORK, FINISH, STOP = "work", "finish", "stop"
 Said = Callable[[str], None]
 
@@ -84,8 +91,24 @@ def proof(plan: Plan, url: str) -> Proof:
     return Proof(town, url, expected, by_day)
 
 
-def at(clock: Clock, day: date, moment: time) -> None:
-    clock.set(datetime.combine(day, moment, ZONE))
+@contextmanager
+def small_pieces() -> Iterator[None]:
+    """What is done at once for people who wait becomes the work of jobs here, so that a small town
+    has rosters and payments half done when somebody is killed."""
+    patch = pytest.MonkeyPatch()
+    forms = {form: (function, PIECE) for form, (function, _) in applying._appliers.items()}
+    patch.setattr(applying, "_appliers", forms)
+    patch.setattr(allocating, "AT_ONCE_LINES", PIECE)
+    patch.setattr(allocating, "PIECE_LINES", PIECE)
+    try:
+        yield
+    finally:
+        patch.undo()
+
+
+def at(clock: Clock, day: date, moment: time, *, later: int = 0) -> None:
+    """`later`: by so many leases of what somebody died over."""
+    clock.set(datetime.combine(day, moment, ZONE) + later * LEASE)
 
 
 @contextmanager
@@ -100,9 +123,9 @@ def made(url: str) -> Engine:
 
 
 # ── a day ──────────────────────────────────────────────────────────────────────────────────────
-def work(one: Proof, desk: Clerks, day: date, *, who: int, of: int) -> None:
+def work(one: Proof, desk: Clerks, day: date, *, who: int, of: int, later: int = 0) -> None:
     """One process's deeds of a morning; another one's too where both are at the same."""
-    at(one.town.clock, day, MORNING)
+    at(one.town.clock, day, MORNING, later=later)
     if not who:
         closing.close_yesterday(desk.rt)
     deeds = one.by_day.get(day, [])
@@ -139,9 +162,9 @@ def settle(desk: Clerks, year: int) -> None:
             raise
 
 
-def finish(one: Proof, desk: Clerks, day: date, *, of: int = 1) -> None:
+def finish(one: Proof, desk: Clerks, day: date, *, of: int = 1, later: int = 0) -> None:
     """In the afternoon one process makes sure of what two were at, and does what is owed."""
-    at(one.town.clock, day, AFTERNOON)
+    at(one.town.clock, day, AFTERNOON, later=later)
     deeds = one.by_day.get(day, [])
     arriving = [deed for deed in deeds if deed.verb == p.ARRIVE]
     for branch in one.town.branches:
@@ -208,25 +231,28 @@ class Worker:
                 order, _, text = line.strip().partition(" ")
                 if order == STOP:
                     break
-                day = date.fromisoformat(text)
+                day, later = date.fromisoformat(text.split()[0]), int(text.split()[1])
                 if order == WORK:
-                    work(self.one, desk, day, who=self.who, of=self.of)
+                    work(self.one, desk, day, who=self.who, of=self.of, later=later)
                 else:
-                    finish(self.one, desk, day, of=self.of)
+                    finish(self.one, desk, day, of=self.of, later=later)
                 answers.write("done\n")
                 answers.flush()
         engine.dispose()
 
-    def tell(self, order: str, day: date) -> None:
-        print(order, day, file=self.orders, flush=True)
+    def tell(self, order: str, day: date, *, later: int = 0) -> None:
+        self.orders.write(f"{order} {day} {later}\n")
+        self.orders.flush()
 
     def wait(self, order: str, day: date) -> None:
         """Until it is done; killed, another one takes its place and does it again."""
-        while not self.answers.readline():
+        for again in count(1):
+            if self.answers.readline():
+                return
             code = self.end()
             assert code == -signal.SIGKILL, f"process {self.who} ended with {code}: see above"
             self.begin()
-            self.tell(order, day)
+            self.tell(order, day, later=again)
 
     def end(self) -> int:
         for pipe in (self.orders, self.answers):

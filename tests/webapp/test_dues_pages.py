@@ -57,3 +57,16 @@ def test_a_month_somebody_else_has_assessed_meanwhile_is_refused_in_words(
     answer = steps.submit(operator, PAGE, through=first)
     assert answer.status_code == 422
     assert "已核定或已缴" in answer.text
+
+
+def test_the_next_month_is_chosen_already_and_the_request_says_what_is_due(
+    hall: Hall, operator: FlaskClient
+) -> None:
+    members.in_hall(hall, 901)
+    page = operator.get(PAGE).text
+    first = offered(operator, PAGE)[0]
+    assert f'<option value="{first}" selected>' in page
+    told = submit(operator, PAGE, through=first)
+    assert "核定人数" in told
+    assert "应缴金额" in told
+    assert "（人民币" in told

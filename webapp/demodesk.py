@@ -1,0 +1,601 @@
+"""What lies on the desks of a new demonstration: rosters begun, requests waiting, one sent back.
+
+Filed through the same forms as by people, as the units and staff of the tour's branch; a centre
+that does not offer a business has nothing of it.  What is refused is left out: the books are there.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from PIL import Image
+from sqlalchemy import select
+
+import engine
+from engine import Actor, Outcome, Runtime
+from engine.calendar import ZONE
+from engine.database import transaction
+from engine.errors import HallError, NotFound, Problem, Refused
+from engine.models import Instance, Task
+from engine.requests.cases import Case
+from forms import exporting, registry
+from forms.applications import ApplicationForm, Desk
+from forms.base import Checked
+from forms.rosters import editing, filing
+from handlers import documents
+from handlers.amounts import money_text
+from handlers.banking.models import BANK_SLIP, TRANSFER, UNCLAIMED, BankReceipt
+from handlers.centers import ServiceTexts
+from handlers.contributions import assessing, bases, windows
+from handlers.contributions.amounts import YUAN
+from handlers.contributions.opening import RATE_CHOICE
+from handlers.contributions.terms import terms
+from handlers.demo import loading
+from handlers.demo.billing import paid_by
+from handlers.demo.people import Inventor
+from handlers.members.codes import NORMAL
+from handlers.members.models import IndividualAccount
+from handlers.parameters import cycle
+from handlers.parameters import queries as parameters
+from handlers.parameters.declared import CONTRIBUTION_RATE_MIN
+from handlers.people import queries as people
+from handlers.people.models import Operator
+from handlers.registers import catalog
+from handlers.registers.asking import ask, reader_of
+from handlers.rosters import store
+from handlers.units.models import Unit
+from webapp.settings import Settings
+
+SECOND = 2  # the place of the tour's second unit among all
+FIRST, FINANCE, HEAD = "归集审核岗", "财务岗", "业务主管"
+RETURNED = "请核对前两名职工的工资，补充说明后再提交。"
+PAPER = (620, 877)  # pixels: a sheet of A4, small
+TYPICAL_BASE, TYPICAL_AMOUNT = "6500.00", "1300.00"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """For whom something is filed."""
+
+    scope: str
+    branch: str
+    name: str
+
+
+@dataclass
+class Desks:
+    """The tour's branch, and the units of the centre."""
+
+    rt: Runtime
+    settings: Settings
+    used: set[str] = field(default_factory=set)
+
+    @cached_property
+    def first(self) -> Unit:
+        """The tour's first unit; its branch is where the tour's staff sit."""
+        return self._units[0]
+
+    @cached_property
+    def second(self) -> Unit:
+        """The tour's other unit: work lies open there."""
+        return self._units[SECOND]
+
+    @cached_property
+    def units(self) -> list[Unit]:
+        """Those of the tour's branch."""
+        return [unit for unit in self._units if unit.branch_code == self.branch]
+
+    @cached_property
+    def _units(self) -> Sequence[Unit]:
+        return self.rt.session.scalars(select(Unit).order_by(Unit.id)).all()
+
+    @property
+    def branch(self) -> str:
+        return self.first.branch_code
+
+    @property
+    def today(self) -> Any:
+        return self.rt.clock().astimezone(ZONE).date()
+
+    def texts(self, key: str) -> ServiceTexts:
+        found: ServiceTexts | None = self.rt.profile.services.get(key)
+        if found is None:
+            raise NotFound(Problem("demo.not_offered", "本中心没有开通这项业务。"))
+        return found
+
+    def operator(self, unit: Unit) -> Actor:
+        mine = select(Operator.id).where(Operator.unit_account_no == unit.unit_account_no)
+        operator_id = self.rt.session.scalar(mine.order_by(Operator.id).limit(1))
+        found = people.actor(self.rt.session, f"operator:{operator_id}")
+        assert found is not None, unit.unit_account_no
+        return found
+
+    def holder(self, role: str, branch: str = "") -> Actor:
+        domain = f"branch:{branch or self.branch}"
+        return people.holding_actors(self.rt.session, role, domain)[0]
+
+    def unit_for(self, suits: Callable[[Unit], bool] = lambda _: True) -> Unit:
+        """One nobody has filed anything for, never of the tour; of its branch if there is one."""
+        for unit in (*self.units, *self._units):
+            no = unit.unit_account_no
+            if no in self.used or unit in (self.first, self.second) or unit.unit_status != "01":
+                continue
+            if suits(unit):
+                self.used.add(no)
+                return unit
+        raise NotFound(Problem("demo.units", "演示单位不够。"))
+
+    def desk(self, actor: Actor, key: str, where: Scope) -> Desk:
+        texts = self.texts(key)
+        return Desk(self.rt.session, actor, where.scope, where.branch, self.today, texts)
+
+    def of(self, unit: Unit) -> Scope:
+        return Scope(f"unit:{unit.unit_account_no}", unit.branch_code, unit.unit_name)
+
+    @property
+    def of_branch(self) -> Scope:
+        found = self.rt.profile.branch(self.branch)
+        return Scope(f"branch:{self.branch}", self.branch, found.name if found else self.branch)
+
+    # ── filing ─────────────────────────────────────────────────────────────────────────────────
+    def apply(self, actor: Actor, key: str, where: Scope, **typed: str) -> Outcome:
+        """An application or a change of a record, with every paper it asks for."""
+        texts = self.texts(key)
+        deployed = engine.definitions.current(self.rt, key)
+        if deployed is None:
+            raise NotFound(Problem("demo.not_offered", "本中心没有开通这项业务。"))
+        form = registry.get(str(deployed.first.form))
+        session = self.rt.session
+        current = form.load(session, actor, where.scope)
+        shown = {spec.name for spec in form.bound(texts) if not spec.locked}
+        values = {name: text for name, text in {**current, **typed}.items() if name in shown}
+        slots = [slot.id for slot in texts.materials if slot.required]
+        checked = form.check(values, current, texts, materials=dict.fromkeys(slots, 1))
+        problems, facts = list(checked.problems), {}
+        if not problems and issubclass(form, ApplicationForm):
+            desk = self.desk(actor, key, where)
+            problems = form.judge(desk, checked.values)
+            facts = {} if problems else {"facts": form.route_facts(desk, checked.values)}
+        session.rollback()
+        if problems:
+            raise Refused(*problems)
+        draft = f"service:{key}"
+        data = {
+            "form": form.form_id,
+            "values": checked.values,
+            "changes": [] if facts else [change.as_data() for change in checked.changes],
+            "materials": [self._paper(actor, draft, slot) for slot in slots],
+            **facts,
+        }
+
+        def also(writing: Any, case: Case) -> None:
+            documents.bind(writing, actor.id, draft, case.no)
+
+        return engine.start(
+            self.rt,
+            actor,
+            key,
+            also=also,
+            data=data,
+            scope=where.scope,
+            scope_name=where.name,
+            branch=where.branch,
+            summary=_summary(checked, typed, facts=bool(facts)),
+            name=texts.name,
+        )
+
+    def _paper(self, actor: Actor, draft: str, slot: str) -> dict[str, str]:
+        """An empty sheet, scanned."""
+        sheet = io.BytesIO()
+        Image.new("RGB", PAPER, "white").save(sheet, "PNG")
+        sheet.seek(0)
+        stored = documents.store(
+            self.rt.session,
+            root=self.settings.materials_path,
+            stream=sheet,
+            file_name="演示材料.png",
+            slot=slot,
+            owner_id=actor.id,
+            scope_key=draft,
+            limits=self.settings.uploads,
+            now=self.rt.clock(),
+        )
+        if isinstance(stored, Problem):
+            raise Refused(stored)
+        return {"token": stored.token, "slot": slot, "name": stored.file_name}
+
+    def of_unit(self, unit: Unit, key: str, **typed: str) -> Outcome:
+        return self.apply(self.operator(unit), key, self.of(unit), **typed)
+
+    def roster(self, unit: Unit, key: str) -> int:
+        """The 待提交清册 of a unit."""
+        self.texts(key)
+        deployed = engine.definitions.current(self.rt, key)
+        if deployed is None:
+            raise NotFound(Problem("demo.not_offered", "本中心没有开通这项业务。"))
+        with transaction(self.rt.session):
+            made = store.open_roster(
+                self.rt, self.operator(unit), key, str(deployed.first.form),
+                scope=f"unit:{unit.unit_account_no}", branch=unit.branch_code,
+            )  # fmt: skip
+            return made.id
+
+    def task(self, no: str) -> Task | None:
+        """Where a request waits for somebody."""
+        waiting = select(Task).join(Instance, Instance.id == Task.instance_id)
+        return self.rt.session.scalar(
+            waiting.where(Instance.no == no, Task.status == "open").limit(1)
+        )
+
+
+def _summary(checked: Checked, typed: Mapping[str, str], *, facts: bool) -> str:
+    return "，".join(typed.values())[:60] if facts else checked.summary
+
+
+def lay_out(rt: Runtime, settings: Settings) -> list[str]:
+    """File everything; the numbers of the requests, in order.  Commits as it goes."""
+    desks = Desks(rt, settings)
+    numbers = []
+    for matter in MATTERS:
+        try:
+            numbers += list(matter(desks))
+        except HallError:
+            rt.session.rollback()
+    return numbers
+
+
+# ── the tour's own unit ────────────────────────────────────────────────────────────────────────
+def _begun(desks: Desks) -> Iterator[str]:
+    """Three newcomers in the 待提交清册 of 开户, and one whose number has a slip of the pen."""
+    unit, key = desks.second, "open_accounts"
+    roster, actor = desks.roster(unit, key), desks.operator(unit)
+    desk, form = desks.desk(actor, key, desks.of(unit)), registry.roster
+    columns = form("contributions.OpenAccounts")
+    assert columns is not None
+    offered = [choice for choice in columns.choose(desk) if choice.name == RATE_CHOICE]
+    if offered:
+        editing.choose(desks.rt, actor, roster, {RATE_CHOICE: _usual(offered[0].options)})
+    names = {spec.name for spec in columns.columns(desks.texts(key))}
+    editing.add(desks.rt, actor, roster, newcomers(desks, names, faulty=1))
+    yield from ()
+
+
+def _usual(options: Sequence[tuple[str, str]]) -> str:
+    return options[len(options) // 2][0]
+
+
+def newcomers(desks: Desks, names: set[str], *, count: int = 3, faulty: int = 0) -> list[Any]:
+    """Rows of 开户 as they would be typed; the last ones with a wrong check digit."""
+    facts = loading.FACTS[desks.rt.profile.code]
+    area = facts.areas[desks.branch][0]
+    inventor = Inventor(f"{facts.account_prefix}/newcomers/{count}")
+    rows = []
+    for place in range(count + faulty):
+        who = inventor.somebody(facts, area)
+        id_no = who.id_no
+        if place >= count:
+            id_no = id_no[:-1] + ("0" if id_no[-1] != "0" else "1")
+        row = {
+            "person_name": who.name,
+            "id_no": id_no,
+            "mobile": who.mobile,
+            bases.BASE_COLUMN: TYPICAL_BASE,
+            bases.AMOUNT_COLUMN: TYPICAL_AMOUNT,
+        }
+        rows.append({name: text for name, text in row.items() if name in names})
+    return rows
+
+
+def _sent_back(desks: Desks) -> Iterator[str]:
+    """A base adjustment that came back; where nobody may adjust now, one of the rates."""
+    unit = desks.second
+    try:
+        no = _adjusted(desks, unit)
+    except HallError:
+        desks.rt.session.rollback()
+        no = _rates(desks, unit)
+    task = desks.task(no)
+    if task is not None and task.kind == "review":
+        reviewer = desks.holder(str(task.role), unit.branch_code)
+        view = engine.view(desks.rt, reviewer, no)
+        node = view.targets[0].node
+        engine.return_to(desks.rt, reviewer, task.id, node=node, opinion=RETURNED)
+    yield no
+
+
+def _adjusted(desks: Desks, unit: Unit) -> str:
+    key = "base_adjustment"
+    actor, roster = desks.operator(unit), desks.roster(unit, key)
+    session = desks.rt.session
+    limits = terms(session, desks.today, unit.branch_code)
+    high = limits.bases.high_cents if limits.entry == "base" else limits.amounts.high_cents
+    # Above the ceiling where that is reviewed, below it where it would be refused.
+    reviewed = parameters.value(session, cycle.BASE_OUT_OF_RANGE, desks.today) == "reviewed"
+    cents = high * (11 if reviewed else 9) // 10 // YUAN * YUAN
+    typed = money_text(cents).replace(",", "")
+    accounts = session.scalars(
+        select(IndividualAccount.individual_account_no)
+        .where(
+            IndividualAccount.unit_account_no == unit.unit_account_no,
+            IndividualAccount.account_status == NORMAL,
+        )
+        .order_by(IndividualAccount.individual_account_no)
+        .limit(2)
+    ).all()
+    column = bases.typed_column(limits.entry)
+    rows = [{"individual_account_no": each, column: typed} for each in accounts]
+    editing.add(desks.rt, actor, roster, rows)
+    return filing.submit(desks.rt, actor, roster, filing.Filed(unit.unit_name)).no
+
+
+# ── other units ────────────────────────────────────────────────────────────────────────────────
+def _lower_rates(desks: Desks) -> Iterator[str]:
+    session, year = desks.rt.session, windows.fund_year(desks.today)
+    lowest = parameters.value(session, CONTRIBUTION_RATE_MIN, desks.today)
+
+    def suits(unit: Unit) -> bool:
+        done = windows.rate_changes(session, unit.unit_account_no, year)
+        return unit.unit_rate == unit.individual_rate > lowest and not done
+
+    yield _rates(desks, desks.unit_for(suits), step=-1)
+
+
+def _rates(desks: Desks, unit: Unit, *, step: int = 1) -> str:
+    """One percent more or less, in whichever way the centre asks for it."""
+    new = f"{unit.unit_rate + step:.0f}"
+    wished = {"unit_rate": new, "individual_rate": new, "rate": new, "offer": new}
+    reason = "职工代表大会讨论通过"
+    return desks.of_unit(unit, "rate_adjustment", **wished, reason=reason).no
+
+
+def _new_pay_day(desks: Desks) -> Iterator[str]:
+    unit = desks.unit_for()
+    day = "18" if unit.pay_day != 18 else "12"
+    yield desks.of_unit(unit, "unit_info_change", pay_day=day).no
+
+
+def _remitted_with_slip(desks: Desks) -> Iterator[str]:
+    """汇缴 that waits for the bank slip (DZ-U-06.6)."""
+    if paid_by(desks.rt.profile) != BANK_SLIP:
+        return
+    unit = desks.unit_for()
+    through = assessing.next_month(desks.rt.session, unit, desks.today)
+    yield desks.of_unit(unit, "remit", through=through).no
+
+
+def _payment_awaited(desks: Desks) -> Iterator[str]:
+    """待收款: assessed and registered, the money not there yet (XZ-2.4b)."""
+    desks.texts("payment")
+    unit = desks.unit_for()
+    through = assessing.next_month(desks.rt.session, unit, desks.today)
+    yield desks.of_unit(unit, "remittance_assessment", through=through).no
+    yield desks.of_unit(unit, "payment", through=through, method=TRANSFER).no
+
+
+# ── the centre's own desk ──────────────────────────────────────────────────────────────────────
+def _claimed(desks: Desks) -> Iterator[str]:
+    """财务岗 wants to claim a receipt for a unit; 归集复核岗 has to agree."""
+    receipt = desks.rt.session.scalar(
+        select(BankReceipt.id)
+        .where(BankReceipt.branch_code == desks.branch, BankReceipt.state == UNCLAIMED)
+        .order_by(BankReceipt.id)
+    )
+    yield desks.apply(
+        desks.holder(FINANCE),
+        "suspense_clearing",
+        desks.of_branch,
+        receipt=str(receipt),
+        action="claim",
+        unit_account_no=desks.second.unit_account_no,
+        reason="单位来电确认由其委托代缴，已核对委托书。",
+    ).no
+
+
+def _whole_register(desks: Desks) -> Iterator[str]:
+    """归集审核岗 asks for more rows than one person may take alone; 业务主管 has to agree."""
+    clerk, key = desks.holder(FIRST), "large_export_staff"
+    reader = reader_of(clerk, desks.today)
+    offered = catalog.find(desks.rt.profile, reader, "members")
+    asked = ask(offered.register, reader, {})
+    rows = sum(unit.active_headcount for unit in desks.units)
+    yield engine.start(
+        desks.rt,
+        clerk,
+        key,
+        data=exporting.filed(offered, asked, rows=rows, reason="年度缴存情况统计"),
+        scope=desks.of_branch.scope,
+        scope_name=desks.of_branch.name,
+        branch=desks.branch,
+        summary=f"{offered.name} {rows:,} 行",
+        name=desks.texts(key).name,
+    ).no
+
+
+MATTERS:
+        try:
+            numbers += list(matter(desks))
+        except HallError:
+            rt.session.rollback()
+    return numbers
+
+
+# ── the tour's own unit ────────────────────────────────────────────────────────────────────────
+def _begun(desks: Desks) -> Iterator[str]:
+    """Three newcomers in the 待提交清册 of 开户, and one whose number has a slip of the pen."""
+    unit, key = desks.second, "open_accounts"
+    roster, actor = desks.roster(unit, key), desks.operator(unit)
+    desk, form = desks.desk(actor, key, desks.of(unit)), registry.roster
+    columns = form("contributions.OpenAccounts")
+    assert columns is not None
+    offered = [choice for choice in columns.choose(desk) if choice.name == RATE_CHOICE]
+    if offered:
+        editing.choose(desks.rt, actor, roster, {RATE_CHOICE: _usual(offered[0].options)})
+    names = {spec.name for spec in columns.columns(desks.texts(key))}
+    editing.add(desks.rt, actor, roster, newcomers(desks, names, faulty=1))
+    yield from ()
+
+
+def _usual(options: Sequence[tuple[str, str]]) -> str:
+    return options[len(options) // 2][0]
+
+
+def newcomers(desks: Desks, names: set[str], *, count: int = 3, faulty: int = 0) -> list[Any]:
+    """Rows of 开户 as they would be typed; the last ones with a wrong check digit."""
+    facts = loading.FACTS[desks.rt.profile.code]
+    area = facts.areas[desks.branch][0]
+    inventor = Inventor(f"{facts.account_prefix}/newcomers/{count}")
+    rows = []
+    for place in range(count + faulty):
+        who = inventor.somebody(facts, area)
+        id_no = who.id_no
+        if place >= count:
+            id_no = id_no[:-1] + ("0" if id_no[-1] != "0" else "1")
+        row = {
+            "person_name": who.name,
+            "id_no": id_no,
+            "mobile": who.mobile,
+            bases.BASE_COLUMN: TYPICAL_BASE,
+            bases.AMOUNT_COLUMN: TYPICAL_AMOUNT,
+        }
+        rows.append({name: text for name, text in row.items() if name in names})
+    return rows
+
+
+def _sent_back(desks: Desks) -> Iterator[str]:
+    """A base adjustment that came back; where nobody may adjust now, one of the rates."""
+    unit = desks.second
+    try:
+        no = _adjusted(desks, unit)
+    except HallError:
+        desks.rt.session.rollback()
+        no = _rates(desks, unit)
+    task = desks.task(no)
+    if task is not None and task.kind == "review":
+        reviewer = desks.holder(str(task.role), unit.branch_code)
+        view = engine.view(desks.rt, reviewer, no)
+        node = view.targets[0].node
+        engine.return_to(desks.rt, reviewer, task.id, node=node, opinion=RETURNED)
+    yield no
+
+
+def _adjusted(desks: Desks, unit: Unit) -> str:
+    key = "base_adjustment"
+    actor, roster = desks.operator(unit), desks.roster(unit, key)
+    session = desks.rt.session
+    limits = terms(session, desks.today, unit.branch_code)
+    high = limits.bases.high_cents if limits.entry == "base" else limits.amounts.high_cents
+    # Above the ceiling where that is reviewed, below it where it would be refused.
+    reviewed = parameters.value(session, cycle.BASE_OUT_OF_RANGE, desks.today) == "reviewed"
+    cents = high * (11 if reviewed else 9) // 10 // YUAN * YUAN
+    typed = money_text(cents).replace(",", "")
+    accounts = session.scalars(
+        select(IndividualAccount.individual_account_no)
+        .where(
+            IndividualAccount.unit_account_no == unit.unit_account_no,
+            IndividualAccount.account_status == NORMAL,
+        )
+        .order_by(IndividualAccount.individual_account_no)
+        .limit(2)
+    ).all()
+    column = bases.typed_column(limits.entry)
+    rows = [{"individual_account_no": each, column: typed} for each in accounts]
+    editing.add(desks.rt, actor, roster, rows)
+    return filing.submit(desks.rt, actor, roster, filing.Filed(unit.unit_name)).no
+
+
+# ── other units ────────────────────────────────────────────────────────────────────────────────
+def _lower_rates(desks: Desks) -> Iterator[str]:
+    session, year = desks.rt.session, windows.fund_year(desks.today)
+    lowest = parameters.value(session, CONTRIBUTION_RATE_MIN, desks.today)
+
+    def suits(unit: Unit) -> bool:
+        done = windows.rate_changes(session, unit.unit_account_no, year)
+        return unit.unit_rate == unit.individual_rate > lowest and not done
+
+    yield _rates(desks, desks.unit_for(suits), step=-1)
+
+
+def _rates(desks: Desks, unit: Unit, *, step: int = 1) -> str:
+    """One percent more or less, in whichever way the centre asks for it."""
+    new = f"{unit.unit_rate + step:.0f}"
+    wished = {"unit_rate": new, "individual_rate": new, "rate": new, "offer": new}
+    reason = "职工代表大会讨论通过"
+    return desks.of_unit(unit, "rate_adjustment", **wished, reason=reason).no
+
+
+def _new_pay_day(desks: Desks) -> Iterator[str]:
+    unit = desks.unit_for()
+    day = "18" if unit.pay_day != 18 else "12"
+    yield desks.of_unit(unit, "unit_info_change", pay_day=day).no
+
+
+def _remitted_with_slip(desks: Desks) -> Iterator[str]:
+    """汇缴 that waits for the bank slip (DZ-U-06.6)."""
+    if paid_by(desks.rt.profile) != BANK_SLIP:
+        return
+    unit = desks.unit_for()
+    through = assessing.next_month(desks.rt.session, unit, desks.today)
+    yield desks.of_unit(unit, "remit", through=through).no
+
+
+def _payment_awaited(desks: Desks) -> Iterator[str]:
+    """待收款: assessed and registered, the money not there yet (XZ-2.4b)."""
+    desks.texts("payment")
+    unit = desks.unit_for()
+    through = assessing.next_month(desks.rt.session, unit, desks.today)
+    yield desks.of_unit(unit, "remittance_assessment", through=through).no
+    yield desks.of_unit(unit, "payment", through=through, method=TRANSFER).no
+
+
+# ── the centre's own desk ──────────────────────────────────────────────────────────────────────
+def _claimed(desks: Desks) -> Iterator[str]:
+    """财务岗 wants to claim a receipt for a unit; 归集复核岗 has to agree."""
+    receipt = desks.rt.session.scalar(
+        select(BankReceipt.id)
+        .where(BankReceipt.branch_code == desks.branch, BankReceipt.state == UNCLAIMED)
+        .order_by(BankReceipt.id)
+    )
+    yield desks.apply(
+        desks.holder(FINANCE),
+        "suspense_clearing",
+        desks.of_branch,
+        receipt=str(receipt),
+        action="claim",
+        unit_account_no=desks.second.unit_account_no,
+        reason="单位来电确认由其委托代缴，已核对委托书。",
+    ).no
+
+
+def _whole_register(desks: Desks) -> Iterator[str]:
+    """归集审核岗 asks for more rows than one person may take alone; 业务主管 has to agree."""
+    clerk, key = desks.holder(FIRST), "large_export_staff"
+    reader = reader_of(clerk, desks.today)
+    offered = catalog.find(desks.rt.profile, reader, "members")
+    asked = ask(offered.register, reader, {})
+    rows = sum(unit.active_headcount for unit in desks.units)
+    yield engine.start(
+        desks.rt,
+        clerk,
+        key,
+        data=exporting.filed(offered, asked, rows=rows, reason="年度缴存情况统计"),
+        scope=desks.of_branch.scope,
+        scope_name=desks.of_branch.name,
+        branch=desks.branch,
+        summary=f"{offered.name} {rows:,} 行",
+        name=desks.texts(key).name,
+    ).no
+
+
+def _branch_name(desks: Desks) -> str:
+    branch = desks.rt.profile.branch(desks.branch)
+    return branch.name if branch is not None else desks.branch
+
+
+MATTERS: tuple[Callable[[Desks], Iterator[str]], ...] = (
+    *(_sent_back, _begun, _lower_rates, _new_pay_day),
+    *(_remitted_with_slip, _payment_awaited, _claimed, _whole_register),
+)
