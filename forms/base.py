@@ -27,7 +27,7 @@ from handlers.centers import MaterialSlot, ServiceTexts
 FRAMEWORK_FIELDS = frozenset(
     {
         *("csrf_token", "token", "action", "verb", "next", "seen", "opinion", "reason"),
-        *("no", "task_id", "node", "revision", "changes", "drop", "materials"),
+        *("no", "task_id", "node", "revision", "changes", "drop", "materials", "consequences"),
     }
 )
 _LABELS_IN_SUMMARY = 3

@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from forms import registry
 from forms.excel import templates
+from forms.excel.sheets import written
 from handlers.amounts import money_text
 from handlers.banking.models import AWAITING, UNCLAIMED, BankReceipt, Payment
 from handlers.contributions import assessing, bases
@@ -162,7 +163,7 @@ def _opening(desks: Desks, count: int) -> bytes:
     desk = desks.desk(actor, _OPEN, desks.of(unit))
     form = registry.roster("contributions.OpenAccounts")
     assert form is not None
-    rows = newcomers(desks, {spec.name for spec in form.columns(texts)}, count=count)
+    rows = newcomers(desks, {spec.name for spec in written(form, texts)}, count=count)
     center = desks.rt.profile.code
     return templates.template(form, texts, key=_OPEN, center=center, desk=desk, rows=rows)
 
@@ -171,7 +172,7 @@ def _untidy(desks: Desks) -> bytes:
     """A list of one's own: other headings in another order, blanks, and what people get wrong."""
     form = registry.roster("contributions.OpenAccounts")
     assert form is not None
-    names = {spec.name for spec in form.columns(desks.texts(_OPEN))}
+    names = {spec.name for spec in written(form, desks.texts(_OPEN))}
     money = bases.BASE_COLUMN if bases.BASE_COLUMN in names else bases.AMOUNT_COLUMN
     heading = "工资基数" if money == bases.BASE_COLUMN else "月缴额"
     people = newcomers(desks, {*names, money}, count=8, faulty=1)

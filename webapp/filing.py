@@ -38,6 +38,7 @@ from webapp.filingpage import (
     counts_of,
     desk_of,
     judged,
+    outdated,
     suggested,
     summary_of,
 )
@@ -48,6 +49,7 @@ VALUE_CHARS_MAX = 2_000  # far above any field; what is longer is refused by the
 TOKEN_CHARS_MAX = 64
 NEXT = "next-service"  # in the cookie, until the next page has asked
 PLACE = "place"  # in the cookie: the branch a member of staff works for at the moment
+MOVED = "页面打开以后，人数或金额有了变化，现在显示的是最新的，请核对后再次提交。"
 LATER = "草稿已保存，可以稍后回来继续。"
 
 
@@ -195,6 +197,10 @@ def _submit(
         page = build(filing, typed, token=token, problems=checked.problems)
         page.saved_at = now()
         return draw(page), 422
+    if outdated(filing, request.form.get("consequences", ""), checked.values):
+        page = build(filing, typed, token=token)
+        page.refusal = MOVED
+        return draw(page), 409
     data = _data(filing, checked)
     try:
         no = _file(filing, data, token, summary=summary_of(filing, checked))
@@ -306,6 +312,7 @@ def save_draft(filing: Filing) -> ResponseReturnValue:
         "said": page.said,
         "panels": render_template("services/_panels.html", panels=page.panels),
         "when": filing.form.conditions(filing.current, checked.values),
+        "seen": page.seen,
     }
 
 

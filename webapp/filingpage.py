@@ -5,8 +5,9 @@ Built from the form's own check, so the page never disagrees with what a submiss
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -25,6 +26,7 @@ from webapp.fieldviews import Draft, FieldView, GroupView, SlotView, groups_of, 
 from webapp.format import local
 from webapp.runtime import actor, now, session, settings
 
+DIGEST_CHARS = 16
 SUMMARY_FACTS = 3  # in lists: enough to tell two requests apart
 
 
@@ -106,6 +108,10 @@ class Page:
                 value = fieldviews.unseen(specs[each.name], value)
             shown[each.name] = each.original_text if each.locked else value
         return json.dumps(shown, ensure_ascii=False)
+
+    @property
+    def seen(self) -> str:
+        return digest(self.panels)
 
     @property
     def urls(self) -> dict[str, str]:
@@ -207,6 +213,20 @@ def suggested(filing: Filing) -> dict[str, str]:
         for name, options in form.choices(desk_of(filing)).items()
         if name in asked and (len(options) == 1 or (options and name in form.first_offered))
     }
+
+
+def digest(panels: Sequence[Panel]) -> str:
+    """Names what an application's page shows of the consequences; "" when it shows none."""
+    told = [[panel.title, *panel.rows, panel.total] for panel in panels if panel.rows]
+    if not told:
+        return ""
+    return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()[:DIGEST_CHARS]
+
+
+def outdated(filing: Filing, seen: str, values: Mapping[str, str]) -> bool:
+    """Sums have moved since the page was drawn: a colleague has opened or sealed somebody."""
+    form = filing.application
+    return form is not None and seen != "" and seen != digest(form.panels(desk_of(filing), values))
 
 
 def judged(filing: Filing, typed: Mapping[str, str], counts: Mapping[str, int]) -> Checked:

@@ -78,8 +78,17 @@ class History:
                 day = crews.sealed_on(window, member)
                 assert day is not None
                 if day >= window.first_day:
-                    row = self._row(roster, place, SEAL, day) | _old(pay) | _new(pay)
+                    last = self._paid_last(roster, place, month)
+                    row = self._row(roster, place, SEAL, day) | _old(last) | _new(last)
                     yield row | {"new_status": SEALED, "reason": _reason(member)}
+
+    def _paid_last(self, roster: Roster, place: int, month: int) -> Pay:
+        """Whoever leaves in July has never been paid for in the new fund year."""
+        window = self.plan.window
+        year, last = window.year(month), window.year(max(month - 1, 0))
+        if year == last:
+            return roster.pays[place]
+        return crews.pay_in(window, roster.firm, roster.members[place], self.terms, year=last)
 
     def _row(self, roster: Roster, place: int, kind: str, day: date) -> dict[str, Any]:
         firm = roster.firm

@@ -51,6 +51,7 @@ STATE = Column(
     kind="state",
     tones={_VALID: "done", _UNDONE: "stop"},
 )
+_CARRIED = _CHANGE.amount_cents + _CHANGE.interest_cents  # what has gone along, to the last 分
 NEW_BASE = Column(
     name="new_base", label="调整后基数", of=_CHANGE.new_base_cents, kind="money", total=True
 )
@@ -283,7 +284,7 @@ TRANSFERS = _register(
         Column(
             name="amount",
             label="转移金额",
-            of=_CHANGE.amount_cents,
+            of=_CARRIED,
             kind="money",
             total=True,
             phone="key",
@@ -332,7 +333,7 @@ MERGES = _register(
         Column(
             name="amount",
             label="合并金额",
-            of=_CHANGE.amount_cents,
+            of=_CARRIED,
             kind="money",
             total=True,
             phone="key",

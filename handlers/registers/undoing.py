@@ -63,7 +63,7 @@ _cancelled = select(
     _due.cancelled_at,
     _due.cancelled_by,
     _due.cancelled_no,
-    _due.reason,
+    literal(""),  # its own `reason` is why it was paid late
 ).where(_due.state == CANCELLED, _due.cancelled_at.is_not(None))
 _UNDONE = union_all(_changes, _cancelled).subquery("undone")
 _WHAT = _UNDONE.c

@@ -1,6 +1,7 @@
 """Rosters that go along with another request (DZ-U-06: 开户、调基数、封启封 are filed with 汇缴).
 
-Their sound rows become rosters of that request, and are applied when it is accepted.
+Their sound rows become rosters of that request, and are applied when it is accepted.  Returned to
+its applicant, it gives them back: they are mended where they were made, and go along again.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from engine import events
 from engine.errors import OperationFailed, Problem
 from engine.operations import Call, operation
 from handlers.contributions.reads import parts
 from handlers.members.models import IndividualAccount
 from handlers.rosters import store
-from handlers.rosters.models import OPEN, SOUND, Roster
+from handlers.rosters.models import OPEN, SOUND, SUBMITTED, Roster, RosterFile, RosterRow
 
 # In the order in which they are applied.
 KEYS = ("open_accounts", "base_adjustment", "seal_accounts", "unseal_accounts")
@@ -92,3 +94,32 @@ def attach(call: Call) -> dict[str, Any]:
             rows += store.sums(call.session, filed.id).rows
             forms.append(filed.form)
     return {"forms": forms, "rows": rows}
+
+
+@events.on("returned")
+def give_back(event: events.Event) -> None:
+    """Its rows stand in the 待提交清册 again, under the numbers they have had there."""
+    session, case = event.session, event.instance
+    lent = session.scalars(
+        select(Roster)
+        .where(
+            Roster.no == case.no,
+            Roster.state == SUBMITTED,
+            Roster.key.in_(KEYS),
+            Roster.key != case.key,
+        )
+        .order_by(Roster.id)
+        .with_for_update()
+    ).all()
+    for filed in lent:
+        where = {"scope": filed.scope, "branch": filed.branch_code}
+        made = store.open_roster(event.rt, event.actor, filed.key, filed.form, **where)
+        home = store.locked(session, made.id)
+        rows = update(RosterRow).where(RosterRow.roster_id == filed.id)
+        session.execute(rows.values(roster_id=home.id))
+        home.next_seq = max(home.next_seq, filed.next_seq)
+        home.choices = home.choices or dict(filed.choices)
+        home.updated_at = event.rt.clock()
+        session.flush()
+        session.execute(delete(RosterFile).where(RosterFile.roster_id == filed.id))
+        session.execute(delete(Roster).where(Roster.id == filed.id))

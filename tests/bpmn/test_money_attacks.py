@@ -20,6 +20,7 @@ from tests.bpmn.tills import Bank, arrive, held, payment, remittances, sign, wit
 
 MONTHLY = 128_000
 JUNE = {"paid_through_month": "2026-06"}
+SLIP = ("remittance_change_form",)
 
 
 @pytest.fixture
@@ -125,3 +126,24 @@ def test_a_withdrawn_payment_whose_money_comes_later_pays_the_months_all_the_sam
     assert [state for _, _, state in remittances(xz)] == ["posted"]
     assert held(xz, "suspense") == 0
     xz.house.verify()
+
+
+def test_dz_u_06_rosters_of_a_returned_remit_are_not_lost(house: Open) -> None:
+    """What went along the first time goes along the second time, with what was added meanwhile."""
+    desk = house("dazhou").unit(**JUNE)
+    desk.member()
+    desk.type("open_accounts", desk.person(contribution_base="5,000.00"))
+    no = desk.apply("remit", through="2026-07", materials=SLIP)
+    with desk.rt() as rt:
+        who = desk.house.staff("财务岗")
+        engine.return_to(rt, who, desk.task(no).id, node="fill", opinion="回单不清楚")
+    (line,) = desk.type("open_accounts", desk.person(contribution_base="5,000.00"))
+    assert line.sound
+    data, _ = desk.judged("remit", materials=SLIP, through="2026-07")
+    with desk.rt() as rt:
+        engine.submit(rt, desk.operator, desk.task(no).id, data=data, summary="")
+    arrive(desk, 128_000 + 2 * 80_000)
+    desk.approve(no, "财务岗")
+    desk.approve(no, "归集审核岗", other_than=desk.house.staff("财务岗"))
+    assert (desk.case(no).status, desk.heads) == ("completed", (3, 0))
+    assert held(desk, "suspense") == 0

@@ -198,8 +198,10 @@ def newest_receipt(desk: Desk) -> int:
         return session.scalars(query.order_by(BankReceipt.id.desc()).limit(1)).one()
 
 
-def due(desk: Desk, no: str) -> int:
-    """The id of what this request has assessed."""
+def dues(desk: Desk) -> dict[str, int]:
+    """Number of a request → the id of (the first of) what it has assessed."""
     with desk.house.sessions() as session:
-        mine = (Remittance.unit_account_no == desk.number, Remittance.assessed_no == no)
-        return session.scalars(select(Remittance.id).where(*mine)).one()
+        query = select(Remittance.assessed_no, Remittance.id)
+        mine = query.where(Remittance.unit_account_no == desk.number)
+        found = session.execute(mine.order_by(Remittance.id.desc()))
+        return {no: number for no, number in found}

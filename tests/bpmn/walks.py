@@ -7,7 +7,7 @@ are filled as a disbursement and a repayment would fill them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -78,6 +78,9 @@ class Walker:
         desk, center = self.desk, self.desk.house.center.code
         self.words |= {"unit": desk.unit.unit_name, "unit_no": desk.number}
         self.words["by"] = desk.operator.name
+        due = tills.dues(desk)  # "assess_due": the id of what was assessed
+        names = [(name, due[no]) for name, no in self.words.items() if no in due]
+        self.words |= {f"{name}_due": str(number) for name, number in names}
         return Walk(center, desk.number, desk.operator, self.words)
 
 
@@ -155,7 +158,7 @@ def lend(walker: Walker, name: str) -> None:
 
 
 @contextmanager
-def counter(desk: Desk, account_no: str):
+def counter(desk: Desk, account_no: str) -> Iterator[None]:
     """Meanwhile somebody's account is frozen at the counter."""
     with desk.rt() as rt, transaction(rt.session):
         members.freeze(rt, account_no)
@@ -181,6 +184,11 @@ def xizang(house: House) -> Walk:
     no = desk.apply("rate_adjustment", rate="6", materials=lower)
     desk.refuse(no, desk.task(no).role, "缺少决议")
     walker.note("lower", no, "refused")
+    house.on(AUGUST)
+    walker.note("next", desk.apply("remittance_assessment", through="2026-08"))
+    no = desk.apply("payment", through="2026-08", method="transfer")
+    walker.note("unpaid", no, "running")
+    walker.words["unpaid_slip"] = tills.payment(desk).slip_no
     return walker.end()
 
 
@@ -215,7 +223,7 @@ def _xizang_money(walker: Walker, anna: Mapping[str, str], bert: Mapping[str, st
     arrive(desk, 516_000, memo=walker.words["slip"])
     walker.note("pay", walker.words["pay"])
     arrive(desk, 50_000)
-    number = str(tills.due(desk, walker.words["wrong"]))
+    number = str(tills.dues(desk)[walker.words["wrong"]])
     who = desk.house.staff("财务岗")
     typed = {"remittance": number, "reason": "付款单位认错"}
     branch = desk.unit.branch_code
@@ -225,6 +233,7 @@ def _xizang_money(walker: Walker, anna: Mapping[str, str], bert: Mapping[str, st
         engine.approve(rt, second, desk.task(no).id, opinion="情况属实，同意撤销")
     desk.house.run_jobs()
     walker.note("unpost", no)
+    walker.words["clerk"] = who.name
 
 
 # ── 陕西省直 ───────────────────────────────────────────────────────────────────────────────────
@@ -251,9 +260,8 @@ def shaanxi(house: House) -> Walk:
     arrive(desk, 20_000)
     arrive(desk, 50_000)
     walker.note("rewrite", rewrite(desk, unit_address="西安市新街 1 号"))
-    house.on(AUGUST)
-    walker.note("unseal", desk.file("unseal_accounts", bert | _WANTED))
     _shaanxi_moves(walker)
+    walker.note("unseal", desk.file("unseal_accounts", bert | _WANTED))
     _shaanxi_tasks(walker, anna)
     return walker.end()
 
@@ -266,6 +274,7 @@ def _shaanxi_moves(walker: Walker) -> None:
     desk = walker.desk
     other = desk.house.unit()
     source = other.member(cents=300_000)
+    desk.house.on(AUGUST)
     person = other.account(source).person
     other.file("seal_accounts", {"individual_account_no": source, "reason": "03"})
     who = {"person_name": person.person_name, "id_no": person.id_no}
@@ -352,7 +361,9 @@ def dazhou(house: House) -> Walk:
     no = desk.file("seal_accounts", {**anna, "reason": "01"})
     desk.refuse(no, "归集审核岗", "没有离职证明")
     walker.note("seal", no, "refused")
-    walker.note("base", desk.file("base_adjustment", anna | {"contribution_base": "9000"}), "running")
+    walker.note(
+        "base", desk.file("base_adjustment", anna | {"contribution_base": "9000"}), "running"
+    )
     return walker.end()
 
 

@@ -70,3 +70,19 @@ def test_the_next_month_is_chosen_already_and_the_request_says_what_is_due(
     assert "核定人数" in told
     assert "应缴金额" in told
     assert "（人民币" in told
+
+
+def test_sums_that_moved_since_the_page_was_drawn_are_shown_before_anything_is_filed(
+    hall: Hall, operator: FlaskClient
+) -> None:
+    """CX-U25a: the bank would be asked for another sum than the one on the page."""
+    members.in_hall(hall, 901)
+    page = operator.get(PAGE).text
+    first = offered(operator, PAGE)[0]
+    (seen,) = re.findall(r'name="consequences" id="consequences" value="(\w+)"', page)
+    members.in_hall(hall, 902)
+    answer = steps.submit(operator, PAGE, through=first, consequences=seen)
+    assert answer.status_code == 409
+    assert "人数或金额有了变化" in answer.text
+    (seen,) = re.findall(r'name="consequences" id="consequences" value="(\w+)"', answer.text)
+    assert steps.submit(operator, PAGE, through=first, consequences=seen).status_code == 303

@@ -112,7 +112,7 @@ def test_the_second_click_is_answered_as_the_first_even_without_the_materials_it
     operator: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = filed(operator)
-    monkeypatch.setattr(filing_pages, "_already", _late(filing_pages._already))
+    monkeypatch.setattr(filing_pages, "already", _late(filing_pages.already))
     answer = submit(operator, pay_day="")
     assert answer.status_code == 303, "the browser shows the answer to the last click"
     assert answer.location.endswith(first)

@@ -69,6 +69,7 @@ PLACES: dict[str, list[Place]] = {
     "pages.accessibility": [Place("/accessibility", EVERYBODY)],
     "pages.branches": [Place("/branches", EVERYBODY)],
     "demo.phone": [Place("/demo/phone", EVERYBODY)],
+    "demo.sample": [Place("/demo/samples/unknown", (404, 404, 404, 404, 404))],
     "services.page": [
         Place(f"/services/{SERVICE}", OPERATORS),
         Place("/services/unknown", (IN, 404, 404, 404, 404)),

@@ -203,8 +203,9 @@
   };
 
   // Panels are our own rendered, escaped fragment; replaced only when they read differently.
-  const consequences = ({ panels, said, when }) => {
+  const consequences = ({ panels, said, when, seen }) => {
     conditions = when;
+    $('#consequences').value = seen;
     const place = $('[data-panels]');
     if (place.dataset.shown !== panels) { place.innerHTML = panels; place.dataset.shown = panels; }
     const against = $('[data-objections]');
@@ -222,6 +223,7 @@
     const control = event.target;
     if (!controls.includes(control)) return;
     delete known[control.name];
+    if (plain) $('#consequences').value = '';              // what the tables say is older now
     mark(control);
     draw();
     later();
