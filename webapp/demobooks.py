@@ -83,10 +83,10 @@ def fill(shop: Workshop, session: Session, size: Any) -> None:
 
 def _open_matters(shop: Workshop, session: Session) -> None:
     """What waits on the desks, and files to practise with."""
-    from webapp import demodesk, demofiles
+    from webapp import demodesk, demofiles, demomatters
 
     rt = shop.runtime(session)
-    numbers = demodesk.lay_out(rt, shop.settings)
+    numbers = demomatters.lay_out(rt, shop.settings)
     demofiles.write(demodesk.Desks(rt, shop.settings), shop.settings)
     folder = shop.settings.data_path / demofiles.FOLDER
     click.echo(f"{STEP}待办业务 open requests  {len(numbers)} 件；练习文件 samples  {folder.name}/")

@@ -22,7 +22,8 @@ from handlers.banking.models import AWAITING, UNCLAIMED, BankReceipt, Payment
 from handlers.contributions import assessing, bases
 from handlers.contributions.assessing import Asked
 from handlers.contributions.models import ASSESSED, Remittance
-from webapp.demodesk import Desks, newcomers
+from webapp.demodesk import Desks
+from webapp.demomatters import newcomers
 from webapp.settings import Settings
 
 FOLDER = "samples"

@@ -17,7 +17,7 @@ from engine.calendar import ZONE
 from engine.database import transaction
 from engine.errors import HallError, OperationFailed
 from engine.operations import Call
-from handlers.banking import clearing
+from handlers.banking import clearing, receiving
 from handlers.banking.models import BankReceipt, DebitAgreement
 from handlers.ledger import accounts
 from handlers.rosters.applying import Application
@@ -118,6 +118,22 @@ def test_an_account_that_has_paid_for_one_unit_is_known_the_next_time(dues: Dues
     take_in(dues, row("S1", "1280.00", payer_account_no=account, memo=UNIT))
     take_in(dues, row("S2", "1280.00", payer_account_no=account))
     assert [state for _, state in dues.states()] == ["posted", "posted"]
+
+
+def test_whoever_imports_what_another_desk_is_just_importing_is_told_so(
+    dues: Dues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one's row is there only when ours is about to be stored."""
+    take_in(dues, row("S1", "1280.00", memo=UNIT), row("S2", "5.00"))
+    monkeypatch.setattr(receiving, "known_serials", lambda *_: set())
+    twice = take_in(dues, row("S1", "1280.00", memo=UNIT), row("S2", "5.00"), row("S3", "6.00"))
+    assert twice == [
+        "流水号 S1 已经导入过，没有重复入账。",
+        "流水号 S2 已经导入过，没有重复入账。",
+        "",
+    ]
+    assert dues.balance("bank", BRANCH) == -MONTHLY
+    dues.whole()
 
 
 def test_a_statement_imported_twice_counts_once(dues: Dues) -> None:

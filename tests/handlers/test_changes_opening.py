@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from datetime import date
 
 import pytest
@@ -166,6 +167,24 @@ def test_sealing_by_account_paper_or_name_and_unsealing_with_a_new_base(here: Gr
     assert here.account(numbers[2]).contribution_base_cents == 800_000
     assert (here.account(numbers[0]).sealed_on, here.heads()) == (None, (2, 1))
     here.verify()
+
+
+def test_xz_2_1c_unsealed_as_before_keeps_the_base_although_the_rates_have_changed(
+    database_url: str, clock: Clock
+) -> None:
+    """4,264.00 at 10 % is 426 yuan each, but 852 yuan at 20 % is 4,260.00: the form shows the
+    amount in the row, and that must not count as typed anew."""
+    with ground(database_url, clock, contribution_entry="amount", rounding_unit="yuan") as here:
+        amounts = {"unit_monthly_amount_cents": 42_600, "individual_monthly_amount_cents": 42_600}
+        ten = {"unit_rate": Decimal(10), "individual_rate": Decimal(10)}
+        no = here.member(1, contribution_base_cents=426_400, **amounts)
+        here.set(no, **ten)
+        for shown in ({}, {"monthly_amount": "852.00"}):
+            here.deed("seal", no, reason="01")
+            assert here.apply("UnsealAccounts", {"individual_account_no": no} | shown) == [""]
+            account = here.account(no)
+            assert account.contribution_base_cents == 426_400
+            assert account.unit_monthly_amount_cents == 42_600
 
 
 def test_who_is_meant_must_be_clear_and_everything_said_must_agree(here: Ground) -> None:

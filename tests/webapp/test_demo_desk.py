@@ -17,7 +17,7 @@ from handlers.banking.models import AWAITING, Payment
 from handlers.ledger import verifying
 from handlers.rosters import store
 from handlers.rosters.models import FAULTY, OPEN, SOUND, Roster
-from webapp import cli, demodesk, demofiles, jobs
+from webapp import cli, demodesk, demofiles, demomatters, jobs
 from webapp.jobs import Workshop
 
 SIZE = demo.Size(units=40, members=0, months=2)
@@ -93,7 +93,7 @@ def imported(shop: Workshop, sample: str) -> Counter[str]:
         number = roster.id
         editing.remove(rt, actor, number)
         if not money:
-            demodesk.choose_rates(desks, actor, number)
+            demomatters.choose_rates(desks, actor, number)
         book = demofiles.path(shop.settings, sample).read_bytes()
         name = f"{sample}.xlsx"
         importing.start_import(rt, actor, roster, book, file_name=name, stated_rows=None)
