@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from engine.errors import HallError, OperationFailed, Problem
 from engine.operations import Call, operation
@@ -54,18 +55,22 @@ def take_in(work: Application, rows: Sequence[Line]) -> list[Problem | None]:
     """Record, book and match the rows of a statement."""
     branch = work.branch
     arrived = [_arrived(row) for row in rows]
-    known = receiving.known_serials(work.session, branch, [each.bank_serial for each in arrived])
     owners = [receiving.whose(work.session, branch, each) for each in arrived]
     receiving.lock_units(work.session, owners)
+    known = receiving.known_serials(work.session, branch, [each.bank_serial for each in arrived])
     outcomes: list[Problem | None] = []
     for each, owner in zip(arrived, owners, strict=True):
         if each.bank_serial in known:
-            text = f"流水号 {each.bank_serial} 已经导入过，没有重复入账。"
-            outcomes.append(Problem("banking.known", text, "bank_serial"))
+            outcomes.append(_known(each))
             continue
         known.add(each.bank_serial)
         outcomes.append(_take(work, each, owner))
     return outcomes
+
+
+def _known(arrived: Arrived) -> Problem:
+    text = f"流水号 {arrived.bank_serial} 已经导入过，没有重复入账。"
+    return Problem("banking.known", text, "bank_serial")
 
 
 def _take(work: Application, arrived: Arrived, owner: str) -> Problem | None:
@@ -75,6 +80,10 @@ def _take(work: Application, arrived: Arrived, owner: str) -> Problem | None:
             receipt = receiving.record(rt, actor, work.branch, arrived, no=work.no, unit=owner)
     except HallError as refusal:
         return refusal.problem
+    except IntegrityError as error:
+        if "bank_serial" not in str(error.orig):
+            raise
+        return _known(arrived)  # by another desk, at this very moment
     if owner:
         _try_match(rt, actor, receipt, no=work.no)
     return None

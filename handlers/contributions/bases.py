@@ -43,13 +43,15 @@ def typed_column(entry: str) -> str:
 def wish(
     rules: Terms, values: Mapping[str, str], held: Held, *, keep: bool = False
 ) -> Derived | Problem:
-    """Base and shares a row asks for, at the account's rates.  `keep`: empty means as it was."""
+    """Base and shares a row asks for, at the account's rates.  `keep`: empty means as it was, and
+    so does the amount there is, which a form shows in an empty cell: the base, from which it was
+    rounded, would not come out again."""
     column = typed_column(rules.entry)
     text = values.get(column, "")
+    if keep and rules.entry == "amount" and (not text or parse_money(text) == held.total_cents):
+        return Derived(held.base_cents, Shares(held.unit_cents, held.individual_cents))
     if text or not keep:
         return derive(rules, text, (held.unit_rate, held.individual_rate))
-    if rules.entry == "amount":  # the amount was agreed upon, the base follows from it
-        return Derived(held.base_cents, Shares(held.unit_cents, held.individual_cents))
     shares = amounts.shares(held.base_cents, held.unit_rate, held.individual_rate, rules.rounding)
     return Derived(held.base_cents, shares)
 

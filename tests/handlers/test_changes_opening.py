@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from decimal import Decimal
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import func, select
