@@ -37,6 +37,12 @@ from webapp.rosterview import Filed
 from webapp.runtime import actor, center, me, now, runtime, session
 
 DECISIONS = frozenset({"submit", "approve", "refuse", "return", "withdraw", "end"})
+# Of a diagram a viewer needs what is drawn: not what the engine reads, nor arrows named twice.
+UNDRAWN = re.compile(
+    r"<(\w+:)?(incoming|outgoing)>[^<]*</(\w+:)?\2>"
+    r"|<(\w+:)?extensionElements>.*?</(\w+:)?extensionElements>",
+    re.DOTALL,
+)
 BETWEEN_TAGS = re.compile(r">\s+<")  # indentation is a sixth of a diagram, and drawn by nobody
 OPENS_SCRIPT = re.compile(r"<(?=!|script)", re.IGNORECASE)
 A_MINUTE, AN_HOUR, A_DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -287,7 +293,7 @@ class Page:
             for node, tasks in groupby(sorted(self.at_work, key=_node), key=_node)
         ]
         tips = record.tips(self.view, self.ahead)
-        drawn = BETWEEN_TAGS.sub("><", self.view.bpmn)
+        drawn = BETWEEN_TAGS.sub("><", UNDRAWN.sub("", self.view.bpmn))
         facts = {"xml": drawn, "marks": self.view.marks, "pins": pins, "tips": tips}
         return _for_script(facts)
 

@@ -12,7 +12,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, LargeBinary, String, column, func, or_, select, table
+from sqlalchemy import (
+    Connection,
+    Engine,
+    LargeBinary,
+    String,
+    column,
+    func,
+    or_,
+    select,
+    table,
+    tuple_,
+)
 from sqlalchemy import update as sql_update
 from sqlalchemy.sql.expression import ColumnClause, ColumnElement, TableClause, bindparam
 
@@ -32,9 +43,18 @@ class Sealed:
     """One table as it is stored, without the types that open it."""
 
     raw: TableClause
-    key: ColumnClause[Any]
+    keys: tuple[ColumnClause[Any], ...]  # usually one; a row of a roster has two
     purposes: dict[str, str]  # column → purpose
     blinds: dict[str, str]  # index column → the column it is made from
+
+    @property
+    def key(self) -> ColumnElement[Any]:
+        """What rows are in order of and found by."""
+        return self.keys[0] if len(self.keys) == 1 else tuple_(*self.keys)
+
+    def key_of(self, row: Any) -> Any:
+        found = tuple(row._mapping[key] for key in self.keys)
+        return found[0] if len(found) == 1 else found
 
     def stale(self, name: str, ring: Keyring) -> ColumnElement[bool]:
         value, mark = self.raw.c[name], f"{VERSION}:{ring.primary}:"
@@ -51,14 +71,14 @@ def sealed_tables() -> list[Sealed]:
         if not purposes:
             continue
         blinds = {c.name: c.info[BLIND_OF] for c in each.columns if BLIND_OF in c.info}
-        (key,) = each.primary_key.columns
+        keys = list(each.primary_key.columns)
         texts = {c.name for c in each.columns if isinstance(c.type, Encrypted)} | set(blinds)
         columns = [
             column(name, String() if name in texts else LargeBinary())
             for name in (*purposes, *blinds)
         ]
-        raw = table(each.name, column(key.name, key.type), *columns)
-        found.append(Sealed(raw, raw.c[key.name], purposes, blinds))
+        raw = table(each.name, *(column(key.name, key.type) for key in keys), *columns)
+        found.append(Sealed(raw, tuple(raw.c[key.name] for key in keys), purposes, blinds))
     return found
 
 
@@ -129,7 +149,7 @@ def _batches(engine: Engine, each: Sealed, ring: Keyring | None) -> Iterator[lis
     """Rows by key; with a ring only those not sealed with its primary key."""
     last: Any = None
     while True:
-        query = select(each.raw).order_by(each.key).limit(BATCH)
+        query = select(each.raw).order_by(*each.keys).limit(BATCH)
         if last is not None:
             query = query.where(each.key > last)
         if ring is not None:
@@ -139,15 +159,15 @@ def _batches(engine: Engine, each: Sealed, ring: Keyring | None) -> Iterator[lis
         if not rows:
             return
         yield rows
-        last = rows[-1]._mapping[each.key]
+        last = each.key_of(rows[-1])
 
 
 def _free(connection: Connection, each: Sealed, rows: list[Any]) -> list[Any]:
     """The rows nobody holds, now held by us: whoever waits for nothing is in no deadlock."""
-    these = [row._mapping[each.key] for row in rows]
-    query = select(each.key).where(each.key.in_(these)).with_for_update(skip_locked=True)
-    free = set(connection.scalars(query))
-    return [row for row in rows if row._mapping[each.key] in free]
+    these = [each.key_of(row) for row in rows]
+    query = select(*each.keys).where(each.key.in_(these)).with_for_update(skip_locked=True)
+    free = {each.key_of(row) for row in connection.execute(query)}
+    return [row for row in rows if each.key_of(row) in free]
 
 
 def _resealed(each: Sealed, name: str, rows: list[Any], ring: Keyring) -> list[dict[str, Any]]:
@@ -165,8 +185,12 @@ def _resealed(each: Sealed, name: str, rows: list[Any], ring: Keyring) -> list[d
             if old.startswith(mark.encode()):
                 continue
             new = ring.seal(purpose, ring.open(purpose, old))
-        changes.append({"this": row._mapping[each.key], "old": old, "new": new})
+        changes.append(_this(each, row) | {"old": old, "new": new})
     return changes
+
+
+def _this(each: Sealed, row: Any) -> dict[str, Any]:
+    return {f"this{place}": row._mapping[key] for place, key in enumerate(each.keys)}
 
 
 def _reindex(connection: Connection, each: Sealed, rows: list[Any], ring: Keyring) -> int:
@@ -175,7 +199,7 @@ def _reindex(connection: Connection, each: Sealed, rows: list[Any], ring: Keyrin
     for index, name in each.blinds.items():
         purpose = each.purposes[name]
         changes = [
-            {"this": row._mapping[each.key], "old": row._mapping[index], "new": wanted}
+            _this(each, row) | {"old": row._mapping[index], "new": wanted}
             for row in rows
             if (wanted := _index_of(ring, purpose, row._mapping[name])) != row._mapping[index]
         ]
@@ -194,7 +218,10 @@ def _write(connection: Connection, each: Sealed, name: str, changes: list[dict[s
     value = each.raw.c[name]
     statement = (
         sql_update(each.raw)
-        .where(each.key == bindparam("this"), value == bindparam("old", type_=value.type))
+        .where(
+            *(key == bindparam(f"this{place}") for place, key in enumerate(each.keys)),
+            value == bindparam("old", type_=value.type),
+        )
         .values({name: bindparam("new", type_=value.type)})
     )
     connection.execute(statement, changes)

@@ -73,7 +73,7 @@ def test_an_operator_finds_a_member_and_reads_facts_and_ledger(
     expect(page.locator(".h-unit")).to_contain_text("公积金余额")
     expect(page.get_by_role("img", name="近 12 个月汇缴额")).to_be_visible()
     look(page, "books-home")
-    page.get_by_role("link", name="职工信息查询").click()
+    page.get_by_role("link", name="缴存人账户信息").click()
     look(page, "books-members")
     search(page, 身份证号=resident_id(801))
     assert resident_id(801) not in page.url

@@ -151,8 +151,9 @@ def _a_reviewer_agrees(page: Page, no: str, opinion: str) -> None:
 
 
 def _the_record_has_changed(page: Page, hall: LiveHall) -> None:
+    page.goto("/unit")
+    expect(page.get_by_role("main")).to_contain_text("每月 18 日")
     page.goto("/")
-    expect(page.locator(".h-figs")).to_contain_text("18 日")
     expect(page.locator(".h-unit")).to_contain_text("138****6024")
     page.goto("/services/unit_info_change")
     expect(field(page, "单位地址")).to_have_value(ADDRESS)

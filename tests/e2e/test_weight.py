@@ -66,7 +66,7 @@ def test_the_viewer_of_diagrams_is_loaded_only_where_a_diagram_is(
     [
         ("/", "台江县银饰工艺有限公司"),
         ("/services/unit_info_change", "待变更清册"),
-        ("/inbox/started", "单位信息变更"),
+        ("/inbox/started", "QDN-20"),
     ],
 )
 def test_the_first_paint_needs_no_script(

@@ -12,14 +12,17 @@ import pytest
 from sqlalchemy import Engine, create_engine, insert, select, text
 from sqlalchemy.orm import Session
 
+from engine.calendar import Weekdays
 from engine.database import configure
 from engine.models import DraftRow
-from engine.runtime import Actor
+from engine.runtime import Actor, Runtime
 from handlers.notices.models import SmsMessage
 from handlers.people.models import Operator
 from handlers.privacy import keyfile, keyring, masking, rotation
 from handlers.privacy.columns import blind, is_value
 from handlers.privacy.keyring import Keyring, KeyringError
+from handlers.rosters import store
+from handlers.rosters.models import RosterRow
 from tests.builders import keys, people
 from tests.builders.stored import stored
 from tests.servers import compiled_once
@@ -236,6 +239,26 @@ def test_after_a_rotation_only_the_new_keys_are_needed(
         assert len(session.scalars(select(SmsMessage).where(wanted)).all()) == 3
 
 
+def test_rows_of_rosters_are_sealed_anew_though_their_key_has_two_parts(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rotation, "BATCH", 2)
+    with Session(engine) as session:
+        rt = Runtime(session=session, clock=lambda: NOW, calendar=Weekdays())
+        for scope in ("unit:1", "unit:2"):
+            roster = store.open_roster(
+                rt, Actor("operator:1", "杨秀兰"), "seal_accounts", "f", scope=scope, branch="B"
+            )
+            store.add(session, roster, [store.Line({"id_no": ID}) for _ in range(3)])
+        session.commit()
+    keyring.configure(NEW)
+    assert rotation.rotate(engine, NEW, lambda *_: None) == 6
+    keyring.configure(Keyring("test02", {"test02": NEW.data["test02"]}, NEW.index[:1]))
+    with Session(engine) as session:
+        contents = session.scalars(select(RosterRow.content)).all()
+        assert [each["values"] for each in contents] == [{"id_no": ID}] * 6
+
+
 def test_a_rotation_that_was_killed_goes_on_where_it_was(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,7 +294,7 @@ def test_a_value_written_while_it_is_rotated_is_not_turned_back(
     write = rotation._write
 
     def late(connection: object, each: object, name: str, changes: list[dict[str, object]]) -> int:
-        if name == "mobile" and changes and changes[0]["this"] == 1 and not moved:
+        if name == "mobile" and changes and changes[0]["this0"] == 1 and not moved:
             moved.append(name)
             # as if another process had committed between the reading and the writing
             connection.execute(  # type: ignore[attr-defined]
