@@ -198,9 +198,12 @@ def walked(session: Session, statement: str, parameters: Any) -> set[str]:
         return named & set(LARGE)
     session.execute(text("set local enable_seqscan = off"))
     # What autovacuum has learnt of these few rows (all of one unit) is not true of a centre's.
+    large = {"large": list(LARGE)}
     session.execute(
-        text("delete from pg_statistic where starelid::regclass::text = any(:large)"),
-        {"large": list(LARGE)},
+        text("delete from pg_statistic where starelid::regclass::text = any(:large)"), large
+    )
+    session.execute(
+        text("update pg_class set reltuples = -1, relpages = 0 where relname = any(:large)"), large
     )
     plan = connection.exec_driver_sql(f"explain (format json) {statement}", parameters).scalar()
     plan = plan if isinstance(plan, list) else json.loads(plan)
