@@ -17,9 +17,8 @@ from forms.fields import PersonName, ShortText, text
 from forms.kinds import Context, Kind
 from forms.rosters.base import Column, ColumnSpec, Desk, RosterForm, Row
 from forms.typed import clean
-from handlers.amounts import money_text
 from handlers.centers import ServiceTexts
-from handlers.contributions import changes, finding
+from handlers.contributions import bases, changes, finding
 from handlers.contributions.finding import Held
 from handlers.identifiers import compact, half_width, mask_id
 from handlers.members.openings import ID_NO_CHARS_MAX
@@ -112,6 +111,21 @@ class UnitRoster(RosterForm):
         return str(cls.option(texts, name) if texts else cls.options[name])
 
 
+class PaidRoster(UnitRoster):
+    """One that says what somebody is paid: by base or by amount, as the centre fills it in."""
+
+    @classmethod
+    def columns(cls, texts: ServiceTexts | None = None) -> list[ColumnSpec]:
+        typed = {"base": bases.BASE_COLUMN, "amount": bases.AMOUNT_COLUMN}
+        entry, required = cls.option_text(texts, ENTRY), cls.pay_required(texts)
+        found = super().columns(texts)
+        return [entered(spec, entry, typed, required=required) for spec in found]
+
+    @classmethod
+    def pay_required(cls, texts: ServiceTexts | None) -> bool:
+        return True
+
+
 def entered(
     spec: ColumnSpec, entry: str, columns: Mapping[str, str], *, required: bool = True
 ) -> ColumnSpec:
@@ -156,10 +170,6 @@ def refuse(row: Row, problem: Problem | None) -> bool:
     if problem is not None:
         row.problems.append(problem)
     return problem is not None
-
-
-def yuan(cents: int) -> str:
-    return money_text(cents)
 
 
 def filed_numbers(desk: Desk, roster_id: int, seqs: Collection[int] | None) -> set[str]:

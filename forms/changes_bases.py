@@ -12,17 +12,15 @@ from forms.changes_base import (
     WHO,
     ByAccount,
     ByName,
-    UnitRoster,
-    entered,
+    PaidRoster,
     filed_numbers,
     find,
     refuse,
-    yuan,
 )
 from forms.declared import Item
 from forms.fields import Money, ShortText
-from forms.rosters.base import Column, ColumnSpec, Desk, Row
-from handlers.centers import ServiceTexts
+from forms.rosters.base import Column, Desk, Row
+from handlers.amounts import money_text
 from handlers.contributions import annual, bases, finding
 from handlers.contributions.amounts import Derived
 from handlers.contributions.finding import Held
@@ -32,7 +30,7 @@ WHOLE = "whole"  # every member of the unit has to be in it, unchanged ones too 
 _NAMED_MAX = 3  # of those who are missing, in the sentence
 
 
-class BaseAdjustment(UnitRoster):
+class BaseAdjustment(PaidRoster):
     """What the centre has filled in may not be touched; what is typed is the new base, or the new
     monthly amount (CONTRIBUTION_ENTRY)."""
 
@@ -78,12 +76,6 @@ class BaseAdjustment(UnitRoster):
     individual_amount: Annotated[
         Money, Item(label="个人月缴存额", group=PAY), Column(computed=True, width=14)
     ] = 0
-
-    @classmethod
-    def columns(cls, texts: ServiceTexts | None = None) -> list[ColumnSpec]:
-        typed = {"base": bases.BASE_COLUMN, "amount": bases.AMOUNT_COLUMN}
-        entry = cls.option_text(texts, ENTRY)
-        return [entered(spec, entry, typed) for spec in super().columns(texts)]
 
     @classmethod
     def gate(cls, desk: Desk) -> list[Problem]:
@@ -174,8 +166,8 @@ def given(held: Held) -> dict[str, str]:
         finding.ACCOUNT: held.account_no,
         finding.NAME: held.name,
         "registered_id": held.masked_id,
-        "old_base": yuan(held.base_cents),
-        "old_amount": yuan(held.total_cents),
+        "old_base": money_text(held.base_cents),
+        "old_amount": money_text(held.total_cents),
     }
 
 
@@ -187,10 +179,10 @@ def show(row: Row, held: Held, wish: Derived | Problem) -> Derived | None:
         return None
     row.amount_cents = wish.shares.total_cents
     row.values |= {
-        bases.BASE_COLUMN: yuan(wish.base_cents),
-        bases.AMOUNT_COLUMN: yuan(wish.shares.total_cents),
-        "unit_amount": yuan(wish.shares.unit_cents),
-        "individual_amount": yuan(wish.shares.individual_cents),
+        bases.BASE_COLUMN: money_text(wish.base_cents),
+        bases.AMOUNT_COLUMN: money_text(wish.shares.total_cents),
+        "unit_amount": money_text(wish.shares.unit_cents),
+        "individual_amount": money_text(wish.shares.individual_cents),
     }
     return wish
 

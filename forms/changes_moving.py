@@ -19,11 +19,11 @@ from forms.changes_base import (
     refuse,
     subject,
     tell,
-    yuan,
 )
 from forms.declared import Item
 from forms.fields import Money, PersonName, ShortText, choice
 from forms.rosters.base import Column, Desk, Row
+from handlers.amounts import money_text
 from handlers.contributions import finding, merging, moving, reads, transferring
 from handlers.contributions.finding import Held
 from handlers.ledger import accounts
@@ -150,7 +150,7 @@ class AccountMerge(UnitRoster):
             row.values |= {
                 "person_name": source.name,
                 "registered_id": source.masked_id,
-                "balance": yuan(row.amount_cents),
+                "balance": money_text(row.amount_cents),
             }
             if source.id in owed:
                 row.problems.append(reads.owed(owed[source.id], "账户合并"))

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
 
 from engine.errors import Problem
-from forms.changes_base import ENTRY, PAY, WHO, UnitRoster, entered, refuse, yuan
+from forms.changes_base import ENTRY, PAY, WHO, PaidRoster, refuse
 from forms.declared import Item
 from forms.fields import Mobile, Money, PersonName, choice, text
 from forms.kinds import Context, Kind
-from forms.rosters.base import Choice, Column, ColumnSpec, Desk, Row
+from forms.rosters.base import Choice, Column, Desk, Row
 from forms.typed import clean
-from handlers.centers import ServiceTexts
+from handlers.amounts import money_text
 from handlers.contributions import bases, opening, rates
 from handlers.identifiers import half_width, mask_id
 from handlers.members.openings import EMPLOYEE_NO_CHARS_MAX, RESIDENT_ID
@@ -33,7 +33,7 @@ def _id_no(typed: str, context: Context) -> str | Problem:
     return check_id_no(kind, half_width(value), context.today)
 
 
-class OpenAccounts(UnitRoster):
+class OpenAccounts(PaidRoster):
     """`amount` or `base` is typed, as the centre has it (CONTRIBUTION_ENTRY); the rest follows."""
 
     form_id: ClassVar[str] = "contributions.OpenAccounts"
@@ -92,12 +92,6 @@ class OpenAccounts(UnitRoster):
     ] = 0
 
     @classmethod
-    def columns(cls, texts: ServiceTexts | None = None) -> list[ColumnSpec]:
-        typed = {"base": bases.BASE_COLUMN, "amount": bases.AMOUNT_COLUMN}
-        entry = cls.option_text(texts, ENTRY)
-        return [entered(spec, entry, typed) for spec in super().columns(texts)]
-
-    @classmethod
     def choose(cls, desk: Desk) -> list[Choice]:
         offered = rates.offers(cls.option_text(desk.texts, OFFERED))
         return [Choice(opening.RATE_CHOICE, "缴存比例", offered)] if offered else []
@@ -129,10 +123,10 @@ class OpenAccounts(UnitRoster):
                 found.unit_monthly_amount_cents + found.individual_monthly_amount_cents
             )
             row.values |= {
-                bases.BASE_COLUMN: yuan(found.contribution_base_cents),
-                bases.AMOUNT_COLUMN: yuan(row.amount_cents),
-                "unit_amount": yuan(found.unit_monthly_amount_cents),
-                "individual_amount": yuan(found.individual_monthly_amount_cents),
+                bases.BASE_COLUMN: money_text(found.contribution_base_cents),
+                bases.AMOUNT_COLUMN: money_text(row.amount_cents),
+                "unit_amount": money_text(found.unit_monthly_amount_cents),
+                "individual_amount": money_text(found.individual_monthly_amount_cents),
             }
         papers = [(one.id_type, one.id_no) for one in wanted.values()]
         known = opening.known_people(desk.session, papers)

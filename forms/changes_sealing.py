@@ -13,16 +13,16 @@ from forms.changes_base import (
     ByAccount,
     ByName,
     ByPaper,
+    PaidRoster,
     Registered,
     UnitRoster,
-    entered,
     find,
     refuse,
-    yuan,
 )
 from forms.declared import Item
 from forms.fields import Money, choice
-from forms.rosters.base import Column, ColumnSpec, Desk, Row
+from forms.rosters.base import Column, Desk, Row
+from handlers.amounts import money_text
 from handlers.centers import ServiceTexts
 from handlers.contributions import annual, bases, finding, sealing
 from handlers.members.codes import NORMAL, SEAL_REASONS, SEALED, UNSEAL_REASONS
@@ -60,7 +60,7 @@ class SealAccounts(UnitRoster):
     @classmethod
     def judge(cls, desk: Desk, rows: Sequence[Row]) -> None:
         for row, held in find(desk, rows, wanted={NORMAL}):
-            row.values["monthly_amount"] = yuan(held.total_cents)
+            row.values["monthly_amount"] = money_text(held.total_cents)
             row.amount_cents = held.total_cents
             refuse(row, sealing.seal_problem(held))
 
@@ -71,7 +71,7 @@ class SealAccounts(UnitRoster):
                 yield {finding.ACCOUNT: held.account_no, finding.NAME: held.name}
 
 
-class UnsealAccounts(UnitRoster):
+class UnsealAccounts(PaidRoster):
     """Base or amount: empty means as before, where the centre does not ask for it (SX-9.3)."""
 
     form_id: ClassVar[str] = "contributions.UnsealAccounts"
@@ -106,11 +106,8 @@ class UnsealAccounts(UnitRoster):
     ] = 0
 
     @classmethod
-    def columns(cls, texts: ServiceTexts | None = None) -> list[ColumnSpec]:
-        typed = {"base": bases.BASE_COLUMN, "amount": bases.AMOUNT_COLUMN}
-        entry = cls.option_text(texts, ENTRY)
-        needed = bool(cls.option(texts, BASE_REQUIRED)) if texts else False
-        return [entered(spec, entry, typed, required=needed) for spec in super().columns(texts)]
+    def pay_required(cls, texts: ServiceTexts | None) -> bool:
+        return bool(cls.option(texts, BASE_REQUIRED)) if texts else False
 
     @classmethod
     def judge(cls, desk: Desk, rows: Sequence[Row]) -> None:
@@ -127,8 +124,8 @@ class UnsealAccounts(UnitRoster):
                 row.problems.append(derived)
                 continue
             row.amount_cents = derived.shares.total_cents
-            row.values[bases.BASE_COLUMN] = yuan(derived.base_cents)
-            row.values[bases.AMOUNT_COLUMN] = yuan(row.amount_cents)
+            row.values[bases.BASE_COLUMN] = money_text(derived.base_cents)
+            row.values[bases.AMOUNT_COLUMN] = money_text(row.amount_cents)
             refuse(row, bases.bounds(rules.terms, derived))
 
     @classmethod

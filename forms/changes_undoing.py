@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar
 
 from engine.errors import Problem
-from forms.changes_base import PAY, WHO, WHY, Remark, UnitRoster, refuse, subject, yuan
+from forms.changes_base import PAY, WHO, WHY, Remark, UnitRoster, refuse, subject
 from forms.declared import Item
 from forms.fields import Date, Money, ShortText
 from forms.kinds import Context, Kind
 from forms.rosters.base import Column, Desk, Row
+from handlers.amounts import money_text
 from handlers.contributions import undoing
 from handlers.contributions.models import CHANGE_KINDS, MERGE, TRANSFER, MemberChange
 from handlers.contributions.undoing import Undone
@@ -84,7 +85,7 @@ class UndoChanges(UnitRoster):
                 "individual_account_no": held.account_no,
                 "person_name": held.name,
                 "effective_on": change.effective_on.isoformat(),
-                "change_amount": yuan(row.amount_cents),
+                "change_amount": money_text(row.amount_cents),
             }
             later = facts.follows(one)
             if refuse(row, facts.refusal(one) or (None if later else facts.stands(one))):

@@ -112,10 +112,12 @@ def of_service(key: str) -> Bench:
     form = registry.roster(here.deployed.first.form or "")
     if form is None:
         abort(404)
-    with transaction(session()):
-        found = store.open_roster(
-            runtime(), actor(), key, form.form_id, scope=here.scope, branch=here.branch
-        )
+    found = store.open_one(session(), key, here.scope)
+    if found is None:  # written once; who looks again waits for no writer
+        with transaction(session()):
+            found = store.open_roster(
+                runtime(), actor(), key, form.form_id, scope=here.scope, branch=here.branch
+            )
     return Bench(here.deployed, form, here.texts, found)
 
 

@@ -15,6 +15,7 @@ from engine import Actor, Runtime
 from engine.database import transaction
 from engine.errors import Conflict, Forbidden, Problem, Refused
 from forms.excel import templates
+from forms.excel.reading import ROWS_MAX
 from forms.rosters import importing, judging
 from forms.rosters.base import Row
 from forms.rosters.filing import desk_of, form_of
@@ -23,7 +24,6 @@ from handlers.rosters.models import OPEN, SUBMITTED, Roster
 from handlers.rosters.store import Line
 
 AT_ONCE_ROWS = judging.AT_ONCE_ROWS  # typed or pasted in one go
-ROWS_MAX = 200_000  # of one roster, as many as an import takes
 CELL_CHARS_MAX = 2_000  # far above any column; what is longer is refused by the check anyway
 
 LOADED = "单位名册.xlsx"
@@ -138,13 +138,11 @@ def overlay(
 def _overlay(
     rt: Runtime, actor: Actor, roster: Roster, typed: Mapping[int, Mapping[str, str]]
 ) -> list[Line]:
-    rows, before = [], set()
-    for seq in sorted(typed):
-        line = store.row(rt.session, roster.id, seq)
-        if line is None:
-            raise Conflict(_ROW_GONE)
-        before.add(line.subject)
-        rows.append(Row(seq=seq, texts=dict(line.values) | dict(typed[seq])))
+    there = store.named(rt.session, roster.id, typed)
+    if len(there) < len(typed):
+        raise Conflict(_ROW_GONE)
+    before = {line.subject for line in there}
+    rows = [Row(seq=one.seq, texts=dict(one.values) | dict(typed[one.seq])) for one in there]
     lines = judging.judge(rt, actor, roster, rows)
     store.replace_many(rt.session, roster, lines)
     roster.updated_at = rt.clock()

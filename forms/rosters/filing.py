@@ -7,7 +7,7 @@ stays in the 待提交清册 with its sentence, and nothing is filed.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -41,7 +41,6 @@ class Filed:
     name: str = ""
     token: str | None = None
     materials: Sequence[Mapping[str, str]] = ()
-    stated_rows: int | None = None
 
 
 def desk_of(rt: Runtime, actor: Actor, roster: Roster) -> Desk:
@@ -213,8 +212,8 @@ def _recheck(
         return Problem("rosters.faulty_selected", text)
     rows = [Row(seq=line.seq, texts=dict(line.values)) for line in wanted if line.state == SOUND]
     checking.check(desk, form, rows, taken={})
-    for row in rows:
-        store.replace(session, roster, row.seq, checking.to_line(row))
+    judged = [replace(checking.to_line(row), seq=row.seq) for row in rows]
+    store.replace_many(session, roster, judged)
     bad = [row for row in rows if not row.sound]
     if not bad:
         return None

@@ -26,7 +26,7 @@ from engine.runtime import Actor, Runtime
 from forms.excel import files, reading
 from forms.excel.files import refused
 from forms.excel.marks import Marks
-from forms.excel.reading import Sheet
+from forms.excel.reading import ROWS_MAX, Sheet
 from forms.rosters import checking, parked
 from forms.rosters.base import Row
 from forms.rosters.checking import CellCheck
@@ -37,7 +37,6 @@ from handlers.rosters.models import OPEN, SUBMITTED, Roster, RosterFile
 
 IMPORT = "rosters/import"
 PIECE_ROWS = 2_000  # a tenth of a second: nobody waits for the writer of SQLite longer
-ROSTER_ROWS_MAX = 200_000  # of one roster, however many files it comes from
 FILE_NAME_CHARS_MAX = 255  # the column
 
 _BUSY = Problem("rosters.busy", "这张清册正在导入或办理，请等完成后再导入。")
@@ -179,10 +178,10 @@ class _Import:
         held = 0
         if not self._work.payload["replace"]:
             held = store.sums(self._session, self._roster_id).rows
-        if held + sheet.row_count > ROSTER_ROWS_MAX:
+        if held + sheet.row_count > ROWS_MAX:
             text = (
                 f"清册中已有 {held:,} 行，文件中有 {sheet.row_count:,} 行，"
-                f"合计超过 {ROSTER_ROWS_MAX:,} 行，请先提交或删除一部分再导入。"
+                f"合计超过 {ROWS_MAX:,} 行，请先提交或删除一部分再导入。"
             )
             raise refused("too_many", text)
 

@@ -131,14 +131,19 @@ def clear(call: Call) -> dict[str, Any]:
     action = values["action"]
     if action not in POSSIBLE.get(receipt.state, ()):
         raise OperationFailed(_MOVED)
-    receipt.settled_no = call.no
-    if action == "claim":
+    if action == "claim":  # what uses the money then names itself
         receiving.book(call.rt, call.actor, receipt, owner)
         _try_match(call.rt, call.actor, receipt, no=call.no)
-    elif action == "settle":
+        return _told(action, receipt)
+    receipt.settled_no = call.no
+    if action == "settle":
         _settle(call, receipt, int(values["payment"]))
     else:
         _move_out(call, receipt, action)
+    return _told(action, receipt)
+
+
+def _told(action: str, receipt: BankReceipt) -> dict[str, Any]:
     return {"action": action, "cents": receipt.amount_cents, "unit": receipt.unit_account_no}
 
 
@@ -152,6 +157,9 @@ def _settle(call: Call, receipt: BankReceipt, payment_id: int) -> None:
     ):
         text = "没有找到这个单位待收款的缴款单，请核对后重新选择。"
         raise OperationFailed(Problem("banking.payment", text))
+    if payment.amount_cents > receipt.open_cents:
+        text = "这笔到账在审批期间已用去一部分，余款不足以缴款，请驳回本申请后重新处理。"
+        raise OperationFailed(Problem("banking.short", text))
     allocating.settle(call.rt, call.actor, payment, source="suspense", receipts=[receipt])
 
 

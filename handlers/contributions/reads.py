@@ -7,9 +7,8 @@ assesses holds too.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime
-from typing import Any, TypeVar, cast
+from collections.abc import Collection, Iterator
+from typing import TypeVar, cast
 
 from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
@@ -64,16 +63,6 @@ def has_lines(session: Session, account_ids: Collection[int]) -> set[int]:
         )
         found |= set(session.scalars(query))
     return found
-
-
-def assessed_since(session: Session, units: Sequence[str], moment: datetime) -> str:
-    """The first month one of these units has had assessed since then; "" for none."""
-    query: Any = select(func.min(_BILL.c.month)).where(
-        _BILL.c.unit_account_no.in_(units),
-        _BILL.c.state != CANCELLED,
-        _BILL.c.assessed_at >= moment,
-    )
-    return session.scalar(query) or ""
 
 
 def owed(month: str, business: str) -> Problem:

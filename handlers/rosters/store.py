@@ -73,7 +73,7 @@ def open_roster(
 ) -> Roster:
     """The 待提交清册 of this service and unit, made when it is first asked for."""
     now = rt.clock()
-    found = _open(rt.session, key, scope)
+    found = open_one(rt.session, key, scope)
     if found is None:
         values = {
             "key": key,
@@ -93,12 +93,13 @@ def open_roster(
             "updated_at": now,
         }
         rt.session.execute(_NEW[rt.session.get_bind().dialect.name], values)
-        found = _open(rt.session, key, scope)
+        found = open_one(rt.session, key, scope)
     assert found is not None
     return found
 
 
-def _open(session: Session, key: str, scope: str) -> Roster | None:
+def open_one(session: Session, key: str, scope: str) -> Roster | None:
+    """The 待提交清册 of this service and unit, if anybody has asked for it before."""
     return session.scalar(
         select(Roster).where(Roster.key == key, Roster.scope == scope, Roster.state == OPEN)
     )
@@ -211,7 +212,7 @@ def rows(
 def named(session: Session, roster_id: int, seqs: Collection[int]) -> list[Line]:
     """Rows with these numbers, in order."""
     found: list[Line] = []
-    for part in _parts(sorted(set(seqs))):
+    for part in _parts(sorted({seq for seq in seqs if possible(seq)})):
         same = select(_ROW).where(_ROW.c.roster_id == roster_id, _ROW.c.seq.in_(part))
         found += [_line(row) for row in session.execute(same.order_by(_ROW.c.seq))]
     return found

@@ -255,12 +255,11 @@ class Desk:
         *,
         seqs: Sequence[int] | None = None,
         materials: Sequence[str] = (),
-        stated_rows: int | None = None,
     ) -> str:
         """提交 of what the roster holds, with one file in each of these slots; the number."""
         roster, name = self.roster(key), self.unit.unit_name
         files = [{"slot": slot, "token": "0" * 32, "name": f"{slot}.pdf"} for slot in materials]
-        filed = filing.Filed(name, materials=files, stated_rows=stated_rows)
+        filed = filing.Filed(name, materials=files)
         with self.rt() as rt:
             return filing.submit(rt, self.operator, roster, filed, seqs=seqs).no
 

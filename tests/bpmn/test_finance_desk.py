@@ -81,15 +81,14 @@ def test_sx_7_3_what_was_cleared_meanwhile_is_not_cleared_twice(desk: Desk) -> N
     desk.house.verify()
 
 
-def test_sx_7_3_the_rest_of_a_sum_is_used_when_it_arrives(desk: Desk) -> None:
-    """10 yuan too much now, 1,270 more for the next month."""
-    branch = desk.unit.branch_code
+def test_sx_7_3_what_does_not_fit_is_moved_to_advance_and_the_right_sum_is_posted(
+    desk: Desk,
+) -> None:
     no = clear(desk, "advance")
     decide(desk, no)
     assert held(desk, "advance") == MONTHLY + 1_000
     arrive(desk, MONTHLY)
     assert remittances(desk) == [("remittance", "2026-06", "posted")]
-    assert branch
     desk.house.verify()
 
 

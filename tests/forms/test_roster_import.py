@@ -149,7 +149,7 @@ def test_a_template_of_another_unit_is_refused(
 def test_a_roster_has_a_limit_however_many_files_it_comes_from(
     desk: Importing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "ROSTER_ROWS_MAX", 5)
+    monkeypatch.setattr(importing, "ROWS_MAX", 5)
     desk.bring(sheet(3))
     assert "清册中已有 3 行，文件中有 3 行，合计超过 5 行" in desk.bring(sheet(3))["refused"]
     assert desk.bring(sheet(5), replace=True)["rows"] == 5

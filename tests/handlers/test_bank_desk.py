@@ -230,6 +230,19 @@ def test_a_payment_of_another_unit_is_not_paid_with_this_ones_money(dues: Dues) 
     assert dues.states() == [("2026-03", "awaiting")]
 
 
+def test_a_receipt_used_in_part_meanwhile_is_not_topped_up_with_other_money(dues: Dues) -> None:
+    """What was reviewed is this receipt, not whatever else the unit has in suspense."""
+    dues.people(1)
+    dues.assess("2026-03")
+    take_in(dues, row("S1", "900.00", memo=UNIT), row("S2", "500.00", memo=UNIT))
+    payment = dues.register()
+    first, _ = receipts(dues)
+    with pytest.raises(HallError, match="余款不足以缴款"):
+        decide(dues, receipt=first.id, action="settle", payment=payment.id)
+    assert [one.open_cents for one in receipts(dues)] == [90_000, 50_000]
+    assert dues.states() == [("2026-03", "awaiting")]
+
+
 def test_money_is_kept_in_suspense_when_its_payment_cannot_be_posted(dues: Dues) -> None:
     (ann,) = dues.people(1)
     dues.assess("2026-03")

@@ -125,11 +125,11 @@ unseal_same_month = [{ starts_on = 2002-03-24, value = "allowed", source = "全�
 undo_span = [{ starts_on = 2002-03-24, value = "none", source = "全国" }]
 """
     own = """
-services = {}
+[services]
 [parameters]
 unseal_same_month = [{ starts_on = 2020-01-01, value = "barred", source = "本中心" }]
 """
-    root = product(tmp_path, national=national, more="[services]\n" + own.split("\n", 2)[2])
+    root = product(tmp_path, national=national, more=own)
     center = centers.load(root, "demo")
     assert [row.value for row in center.parameters["unseal_same_month"]] == ["barred"]
     assert [row.value for row in center.parameters["undo_span"]] == ["none"]

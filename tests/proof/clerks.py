@@ -155,7 +155,7 @@ class Clerks(Papers):
             for slot in texts.materials
             if slot.required
         ]
-        filed = Filed(name, texts.name, token, papers, stated_rows=len(rows))
+        filed = Filed(name, texts.name, token, papers)
         try:
             if wrong:
                 raise Refused(*wrong)
