@@ -2,7 +2,8 @@
 CENTER ?= qiandongnan
 HOST ?=
 PORT ?=
-JOBS ?= 2
+# one more than two cores: a third of its time a test waits for a browser, a server, a lock
+JOBS ?= 3
 PY := .venv/bin/python
 HALL := $(PY) -m webapp.cli
 export PYTHONDONTWRITEBYTECODE ?=

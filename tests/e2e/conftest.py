@@ -1,4 +1,4 @@
-"""One browser and one hall of each kind per test process; fresh people for every test."""
+"""One browser and one hall of each kind per test process; other people for every test."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 
 from tests.builders import files
 from tests.e2e.live import LiveHall
+from tests.e2e.tabs import Tabs
 from tests.e2e.visitors import Team, Visitors
 from tests.servers import Databases
 
@@ -52,10 +53,15 @@ def own_hall(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> 
     assert "Traceback" not in hall.log(), hall.log()[-4000:]
 
 
+@pytest.fixture(scope="session")
+def tabs(chromium: Browser) -> Tabs:
+    return Tabs(chromium)
+
+
 @pytest.fixture(scope="module")
-def team(own_hall: LiveHall, chromium: Browser) -> Iterator[Team]:
+def team(own_hall: LiveHall, tabs: Tabs) -> Iterator[Team]:
     """The people of the module's own hall, each signed in once."""
-    people = Visitors(chromium)
+    people = Visitors(tabs)
     yield Team(people, own_hall)
     people.close()
     assert not people.verdict(), people.verdict()
@@ -78,8 +84,8 @@ def xizang(open_hall: OpenHall) -> LiveHall:
 
 
 @pytest.fixture
-def visitors(chromium: Browser) -> Iterator[Visitors]:
-    people = Visitors(chromium)
+def visitors(tabs: Tabs) -> Iterator[Visitors]:
+    people = Visitors(tabs)
     yield people
     people.close()
     assert not people.verdict(), people.verdict()

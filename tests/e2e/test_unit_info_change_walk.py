@@ -1,7 +1,7 @@
 """单位信息变更 as the manual tells it (第1篇, 业务办理篇 1): from the form to the receipt.
 
-One long walk on SQLite and on PostgreSQL, each station a function named after what the manual says;
-then what the flow chart and the messages show, one by one.
+One long walk, each station a function named after what the manual says; then what the flow chart
+and the messages show, one by one.  tests/real/test_whole_path.py goes the same way on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ BACK = "营业执照影像缺右下角，请补正。"
 BLOCKED = "存在未审批完成的单位信息变更业务"
 
 
-def test_the_walk_of_the_manual(hall_on_both: LiveHall, visitors: Visitors, licence: Path) -> None:
-    hall = hall_on_both
+def test_the_walk_of_the_manual(hall: LiveHall, visitors: Visitors, licence: Path) -> None:
     operator, first, second = (visitors.anybody(hall) for _ in range(3))
     sign_in(operator, OPERATOR)
     _the_home_shows_the_unit(operator)

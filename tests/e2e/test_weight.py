@@ -43,7 +43,8 @@ def test_a_first_visit_stays_under_200_kb(hall: LiveHall, visitors: Visitors, wh
         "desk": (REVIEWER, "/review"),
         "signin": ("", "/signin"),
     }[which]
-    page = visitors.signed_in(hall, who) if who else visitors.anybody(hall)
+    new = {"fresh": True}
+    page = visitors.signed_in(hall, who, **new) if who else visitors.anybody(hall, **new)
     parts = _weigh(page, path)
     gzipped, sent = (sum(sizes[i] for sizes in parts.values()) for i in (0, 1))
     table = "\n".join(f"{small:>8} {wire:>8} {name}" for name, (small, wire) in parts.items())
@@ -56,7 +57,7 @@ def test_a_first_visit_stays_under_200_kb(hall: LiveHall, visitors: Visitors, wh
 def test_the_viewer_of_diagrams_is_loaded_only_where_a_diagram_is(
     hall: LiveHall, visitors: Visitors
 ) -> None:
-    page = visitors.signed_in(hall, OPERATOR)
+    page = visitors.signed_in(hall, OPERATOR, fresh=True)
     for path in ("/", "/services/unit_info_change"):
         assert not [name for name in _weigh(page, path) if "bpmn" in name], path
 

@@ -1,4 +1,4 @@
-"""People at their browsers: each one a fresh context that is watched for what must never happen.
+"""People at their browsers: each one a tab that is watched for what must never happen.
 
 A request to any other machine, an error in the console, a script that throws, a policy violation:
 each is remembered and fails the test at its end.
@@ -11,21 +11,21 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import (
-    Browser,
     BrowserContext,
     ConsoleMessage,
     Locator,
     Page,
     Request,
     Response,
+    WebError,
 )
 
 from handlers.demo import PASSWORD
 from tests.e2e.live import LiveHall
+from tests.e2e.tabs import Tabs
 
 WIDE = {"width": 1440, "height": 900}
 NARROW = {"width": 390, "height": 844}
-PATIENCE_MS = 10_000
 # The browser calls each refused page (404, 409, 422 …) an error; tests look at those themselves.
 REFUSED_PAGE = "Failed to load resource: the server responded with a status of"
 
@@ -33,21 +33,21 @@ REFUSED_PAGE = "Failed to load resource: the server responded with a status of"
 class Visitors:
     """Opens pages for people; `verdict()` says what went wrong behind the scenes."""
 
-    def __init__(self, browser: Browser) -> None:
-        self._browser = browser
-        self._contexts: list[BrowserContext] = []
+    def __init__(self, tabs: Tabs) -> None:
+        self._tabs = tabs
+        self._pages: list[Page] = []
+        self._ears: list[tuple[BrowserContext, Any, Any]] = []
         self._complaints: list[str] = []
 
-    def anybody(self, hall: LiveHall, **options: Any) -> Page:
-        """Nobody signed in."""
+    def anybody(self, hall: LiveHall, *, fresh: bool = False, **options: Any) -> Page:
+        """Nobody signed in; `fresh`: a browser that has never been here."""
         # Without motion: a page that is still scrolling cannot be looked at.
         usual = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai", "reduced_motion": "reduce"}
         options = usual | {"viewport": WIDE} | options
-        context = self._browser.new_context(base_url=hall.url, **options)
-        context.set_default_timeout(PATIENCE_MS)
-        self._contexts.append(context)
-        self._watch(context, urlsplit(hall.url).netloc)
-        return context.new_page()
+        page = self._tabs.take(hall.url, options, fresh=fresh)
+        self._pages.append(page)
+        self._watch(page.context, urlsplit(hall.url).netloc)
+        return page
 
     def signed_in(self, hall: LiveHall, login: str, **options: Any) -> Page:
         page = self.anybody(hall, **options)
@@ -58,8 +58,12 @@ class Visitors:
         return self._complaints
 
     def close(self) -> None:
-        for context in self._contexts:
-            context.close()
+        for page in self._pages:
+            self._tabs.empty(page)
+        for context, event, ear in self._ears:
+            context.remove_listener(event, ear)
+        for page in self._pages:
+            self._tabs.give_back(page)
 
     def _watch(self, context: BrowserContext, home: str) -> None:
         def asked(request: Request) -> None:
@@ -77,10 +81,13 @@ class Visitors:
                     f"console at {message.page and message.page.url}: {message.text}"
                 )
 
-        context.on("request", asked)
-        context.on("response", answered)
-        context.on("console", said)
-        context.on("weberror", lambda error: self._complaints.append(f"script: {error.error}"))
+        def threw(error: WebError) -> None:
+            self._complaints.append(f"script: {error.error}")
+
+        ears = {"request": asked, "response": answered, "console": said, "weberror": threw}
+        for event, ear in ears.items():
+            context.on(event, ear)  # type: ignore[call-overload]
+            self._ears.append((context, event, ear))
 
 
 class Team:

@@ -215,7 +215,11 @@ class Walk:
         )
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("database_url", "seed"),
+    [("sqlite", 1), ("sqlite", 2), ("postgresql", 3)],
+    indirect=["database_url"],
+)
 def test_the_engine_does_what_the_model_says(empty_hall: Hall, seed: int) -> None:
     walk = Walk(empty_hall, seed)
     for _ in range(STEPS):

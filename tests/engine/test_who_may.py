@@ -249,6 +249,7 @@ DEEDS: dict[str, Callable[[Hall, Actor, str], Any]] = {
 }
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the rules ask no store
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_what_the_page_offers_is_what_can_be_done(hall: Hall, state: Any) -> None:
     """What is offered succeeds; what is not is refused in words and leaves nothing behind."""

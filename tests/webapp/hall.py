@@ -6,12 +6,14 @@ The demonstration is loaded once per test process into a template; every test ge
 from __future__ import annotations
 
 import re
+import secrets
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
+from flask import Flask, session
 from flask.testing import FlaskClient
+from flask_wtf.csrf import generate_csrf
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from sqlalchemy import select
@@ -224,12 +226,17 @@ def _filing(unit: Unit, changed: dict[str, str]) -> dict[str, Any]:
     return {"form": "units.UnitInfoChange", "values": {}, "changes": changes, "materials": []}
 
 
-def csrf_of(client: FlaskClient, path: str = "/about") -> str:
-    """The token a page of this browser carries."""
-    page = client.get(path).text
-    found = re.search(r'name="csrf-token" content="([^"]+)"', page)
-    assert found, f"{path} carries no CSRF token"
-    return found[1]
+def csrf_of(client: FlaskClient, path: str = "") -> str:
+    """The token of this browser's session: made as every page makes it, or read from this one."""
+    if path:
+        found = re.search(r'name="csrf-token" content="([^"]+)"', client.get(path).text)
+        assert found, f"{path} carries no CSRF token"
+        return found[1]
+    with client.session_transaction() as cookie:
+        secret = cookie.setdefault("csrf_token", secrets.token_hex(20))
+    with client.application.test_request_context():
+        session["csrf_token"] = secret
+        return str(generate_csrf())
 
 
 def post(client: FlaskClient, path: str, data: dict[str, Any] | None = None, **how: Any) -> Any:

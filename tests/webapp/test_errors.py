@@ -16,6 +16,12 @@ JSON = {"Accept": "application/json"}
 
 
 @pytest.fixture
+def store() -> str:
+    """How an error is told does not depend on the store."""
+    return "sqlite"
+
+
+@pytest.fixture
 def breaking(app: Flask) -> Flask:
     """Views that fail in every way there is."""
 
