@@ -6,6 +6,8 @@ PostgreSQL locks the row of the request (`SELECT … FOR UPDATE`).  Readers neve
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +18,8 @@ from sqlalchemy.orm import Session
 BUSY_TIMEOUT_MS = 15_000
 CACHE_KIB = 16_384  # a connection; SQLite's own 2 MB read a large archive again and again
 MMAP_BYTES = 268_435_456  # pages beyond the cache come from the system's without a copy
+# SQLite asks for the writer again after a tenth of a second at the latest, whoever else has had it.
+GIVE_WAY_SECONDS = 0.5
 ID_MAX = 2**31 - 1
 
 
@@ -62,9 +66,40 @@ def _sqlite_connect(synchronous: str) -> Any:
     return connect
 
 
+class _Waiting:
+    """How many threads stand before SQLite's writer."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self.count += 1
+
+    def __exit__(self, *_error: object) -> None:
+        with self._lock:
+            self.count -= 1
+
+
+_waiting = _Waiting()
+
+
 def _sqlite_begin(connection: Any) -> None:
-    writing = connection.get_execution_options().get("hall_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    if connection.get_execution_options().get("hall_write", False):
+        with _waiting:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def give_way() -> None:
+    """Between two pieces of long work, with no transaction open: SQLite's writer goes to whoever
+    waits for it in this process.  It knows no queue: who comes back at once always finds it free,
+    and a page that asks now and then never does."""
+    until = time.monotonic() + GIVE_WAY_SECONDS
+    while _waiting.count and time.monotonic() < until:
+        time.sleep(0.005)
 
 
 def one_at_a_time(session: Session, deed: str) -> None:

@@ -19,12 +19,15 @@ from forms.base import RecordForm
 from forms.kinds import Options
 from handlers.centers import ServiceTexts
 
+SUMMARY_FACTS = 3  # in lists: enough to tell two requests apart
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Where a form is worked: who, for which unit, on which day, under which centre's texts.
 
-    `choices`: what was chosen for a roster as a whole, by name, as text.
+    `choices`: what was chosen for a roster as a whole, by name, as text.  `accepted_on`: when the
+    request came back and is filed again, the day it was accepted on.
     """
 
     session: Session
@@ -34,6 +37,13 @@ class Desk:
     today: date
     texts: ServiceTexts
     choices: Mapping[str, str] = field(default_factory=dict)
+    accepted_on: date | None = None
+
+    @property
+    def day(self) -> date:
+        """Whose rules hold (`parameters.accepted_on`): sent back and filed again, a request is
+        judged by the window, limits and fund year it will be carried out under."""
+        return self.accepted_on or self.today
 
     @property
     def unit_account_no(self) -> str:
@@ -50,6 +60,7 @@ class Panel:
     note: str = ""
     numeric: frozenset[int] = field(default_factory=frozenset)
     total: Sequence[str] = ()
+    leading: int = -1  # the row that matters most
 
 
 class ApplicationForm(RecordForm):
@@ -58,6 +69,8 @@ class ApplicationForm(RecordForm):
     changes_record: ClassVar[bool] = False
     # Fields whose first choice is the usual one: chosen before anybody chooses.
     first_offered: ClassVar[frozenset[str]] = frozenset()
+    # Field → what to say, and to do, when there is nothing to choose from: nothing can be filed.
+    nothing: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def choices(cls, desk: Desk) -> Mapping[str, Options]:
@@ -78,6 +91,26 @@ class ApplicationForm(RecordForm):
     def route_facts(cls, desk: Desk, values: Mapping[str, str]) -> dict[str, Any]:
         """`facts` in the data of the request: what decision tables and conditions may ask."""
         return {}
+
+    @classmethod
+    def chosen(cls, desk: Desk, values: Mapping[str, str]) -> dict[str, str]:
+        """What was chosen, as the list called it: whoever decides has no list to look it up in."""
+        offered = {name: dict(options) for name, options in cls.choices(desk).items()}
+        chosen = {name: options.get(values.get(name, "")) for name, options in offered.items()}
+        return {name: words for name, words in chosen.items() if words}
+
+    @classmethod
+    def summary(cls, desk: Desk, values: Mapping[str, str]) -> str:
+        """One line for lists: what is asked for, without what only stands there to be read."""
+        typed = {spec.name for spec in cls.bound(desk.texts) if not spec.locked}
+        words = cls.chosen(desk, values)
+        facts = [fact for group in cls.facts(values, desk.texts) for fact in group.facts]
+        told = [
+            f"{fact.label} {words.get(fact.name, fact.text)}"
+            for fact in facts
+            if fact.name in typed and values.get(fact.name)
+        ]
+        return "，".join(told[:SUMMARY_FACTS])
 
     @classmethod
     def outcome(cls, data: Mapping[str, Any]) -> list[tuple[str, str]]:

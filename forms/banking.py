@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from engine.database import number_in
 from engine.errors import Problem
 from engine.runtime import Actor
 from forms.applications import ApplicationForm, Desk, Panel
@@ -22,7 +24,7 @@ from forms.kinds import Context, Kind, Options
 from forms.rosters.base import Column, RosterForm, Row
 from handlers.amounts import capitals, money_text
 from handlers.banking import receiving, statements
-from handlers.banking.clearing import ACTIONS, POSSIBLE
+from handlers.banking.clearing import POSSIBLE, TREATMENTS, for_nothing
 from handlers.banking.models import (
     AWAITING,
     RECEIPT_STATES,
@@ -37,13 +39,18 @@ from handlers.privacy.columns import blind
 from handlers.units import queries as units
 
 MONEY_IN, RECEIPT, AGREEMENT = "到账流水", "暂存款", "签约账户"
+_NOT_KEPT = frozenset({"Cc", "Cf", "Cs", "Cn"})
 _ACCOUNT_NO = re.compile(r"[0-9]{8,32}", re.ASCII)  # of a company: no card, so no Luhn digit
 CHOICES_MAX = 200  # receipts offered in one list; older ones come when these are done
 
 
 def _as_typed(typed: str, _: Context) -> str:
-    """Judged as a whole row by `statements`."""
-    return " ".join(typed.split())
+    """Judged as a whole row by `statements`.  What no column can hold (NUL, half a character) and
+    what nobody sees (direction marks) is dropped: a bank wrote it, and nobody here can mend it."""
+    line = " ".join(typed.split())
+    if line.isprintable():
+        return line
+    return "".join(char for char in line if unicodedata.category(char) not in _NOT_KEPT)
 
 
 Raw = Annotated[str, Kind(check=_as_typed, maxlength=255, spaced=False)]
@@ -69,6 +76,7 @@ class Statement(RosterForm):
     noun: ClassVar[str] = "流水"
     key: ClassVar[tuple[str, ...]] = ("bank_serial",)
     amount: ClassVar[str] = "amount_in"
+    first_way: ClassVar[str] = "import"  # banks send files
 
     bank_serial: Annotated[
         Raw, Item(label="交易流水号", group=MONEY_IN, required=True), _column("bank_serial", 24)
@@ -139,7 +147,7 @@ def _payer(desk: Desk, row: Row, one: statements.Receipt, names: dict[str, str])
     )
     number = receiving.whose(desk.session, desk.branch, arrived)
     if not number:
-        row.notes.append("没有找到缴款单位，入账后待认领")
+        row.notes.append("本管理部没有找到缴款单位，入账后待认领")
         return ""
     if number not in names:
         unit = units.unit(desk.session, number)
@@ -152,9 +160,10 @@ class SuspenseClearing(ApplicationForm):
 
     form_id: ClassVar[str] = "banking.SuspenseClearing"
     title: ClassVar[str] = "暂存款清理"
+    nothing: ClassVar[Mapping[str, str]] = {"receipt": "本管理部没有待认领或暂存的到账。"}
 
     receipt: Annotated[Chosen, Item(label="到账", group=RECEIPT, required=True, wide=True)]
-    action: Annotated[Chosen, Item(label="处理方式", group=RECEIPT, required=True)]
+    treatment: Annotated[Chosen, Item(label="处理方式", group=RECEIPT, required=True)]
     unit_account_no: Annotated[
         ShortText,
         Item(label="缴款单位账号", group=RECEIPT, hint="认领时填写，12 位数字"),
@@ -184,7 +193,7 @@ class SuspenseClearing(ApplicationForm):
         )
         return {
             "receipt": tuple((str(one.id), _words(one)) for one in receipts),
-            "action": tuple(ACTIONS.items()),
+            "treatment": tuple(TREATMENTS.items()),
             "payment": tuple(
                 (
                     str(one.id),
@@ -199,16 +208,17 @@ class SuspenseClearing(ApplicationForm):
         found = next((one for one in _receipts(desk) if str(one.id) == values["receipt"]), None)
         if found is None:
             return [Problem("banking.gone", "请选择一笔待认领或暂存的到账。", "receipt")]
-        action = values["action"]
-        if action not in POSSIBLE[found.state]:
-            words = "、".join(ACTIONS[each] for each in POSSIBLE[found.state])
+        treatment = values["treatment"]
+        if treatment not in POSSIBLE[found.state]:
+            words = "、".join(TREATMENTS[each] for each in POSSIBLE[found.state])
             text = f"这笔到账是{RECEIPT_STATES[found.state]}状态，可以{words}。"
-            return [Problem("banking.action", text, "action")]
-        if action == "claim":
+            return [Problem("banking.treatment", text, "treatment")]
+        if treatment == "claim":
             return _unit_problems(desk, values.get("unit_account_no", ""))
-        if action == "settle":
+        if treatment == "settle":
             return _payment_problems(desk, found, values.get("payment", ""))
-        return []
+        problem = for_nothing(units.unit(desk.session, found.unit_account_no), treatment)
+        return [problem] if problem else []
 
     @classmethod
     def panels(cls, desk: Desk, values: Mapping[str, str]) -> list[Panel]:
@@ -254,7 +264,8 @@ def _unit_problems(desk: Desk, number: str) -> list[Problem]:
 
 
 def _payment_problems(desk: Desk, receipt: BankReceipt, payment_id: str) -> list[Problem]:
-    payment = desk.session.get(Payment, int(payment_id)) if payment_id.isdecimal() else None
+    number = number_in(payment_id)
+    payment = desk.session.get(Payment, number) if number is not None else None
     if payment is None or payment.unit_account_no != receipt.unit_account_no:
         text = "请选择这个单位待收款的缴款单。"
         return [Problem("banking.payment", text, "payment")]

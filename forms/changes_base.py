@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar
 
 from engine.errors import Problem
 from forms.declared import Item
-from forms.fields import PersonName, ShortText, text
+from forms.fields import Money, PersonName, ShortText, text
 from forms.kinds import Context, Kind
 from forms.rosters.base import Column, ColumnSpec, Desk, RosterForm, Row
 from forms.typed import clean
@@ -88,6 +88,11 @@ Registered = Annotated[
     ShortText, Item(label="登记证件", group=WHO), Column(computed=True, width=22)
 ]
 Status = Annotated[ShortText, Item(label="账户状态", group=WHO), Column(computed=True, width=10)]
+
+UnitShare = Annotated[Money, Item(label="单位月缴存额", group=PAY), Column(computed=True, width=14)]
+IndividualShare = Annotated[
+    Money, Item(label="个人月缴存额", group=PAY), Column(computed=True, width=14)
+]
 
 
 class UnitRoster(RosterForm):

@@ -12,7 +12,9 @@ from forms.changes_base import (
     WHO,
     ByAccount,
     ByName,
+    IndividualShare,
     PaidRoster,
+    UnitShare,
     filed_numbers,
     find,
     refuse,
@@ -21,6 +23,7 @@ from forms.declared import Item
 from forms.fields import Money, ShortText
 from forms.rosters.base import Column, Desk, Row
 from handlers.amounts import money_text
+from handlers.centers import ServiceTexts
 from handlers.contributions import annual, bases, finding
 from handlers.contributions.amounts import Derived
 from handlers.contributions.finding import Held
@@ -70,12 +73,12 @@ class BaseAdjustment(PaidRoster):
         Item(label="调整后月缴存额", group=PAY),
         Column(width=16, aliases=("新月缴存额", "调整后月缴额")),
     ] = 0
-    unit_amount: Annotated[
-        Money, Item(label="单位月缴存额", group=PAY), Column(computed=True, width=14)
-    ] = 0
-    individual_amount: Annotated[
-        Money, Item(label="个人月缴存额", group=PAY), Column(computed=True, width=14)
-    ] = 0
+    unit_amount: UnitShare = 0
+    individual_amount: IndividualShare = 0
+
+    @classmethod
+    def seeks(cls, desk: Desk) -> Collection[str]:
+        return (NORMAL,)
 
     @classmethod
     def gate(cls, desk: Desk) -> list[Problem]:
@@ -83,9 +86,14 @@ class BaseAdjustment(PaidRoster):
         return super().gate(desk) + ([too_soon] if too_soon else [])
 
     @classmethod
+    def picks(cls, texts: ServiceTexts) -> bool:
+        """The new sums are typed in the list (XZ-2.2a); not where everybody has to be in it."""
+        return not cls.option(texts, WHOLE)
+
+    @classmethod
     def when(cls, desk: Desk) -> Problem | None:
         """Why it is not the time for it."""
-        return bases.gate(desk.session, desk.today)
+        return bases.gate(desk.session, desk.day)
 
     @classmethod
     def judge(cls, desk: Desk, rows: Sequence[Row]) -> None:
@@ -93,7 +101,7 @@ class BaseAdjustment(PaidRoster):
         rules = bases.adjusting(
             desk.session,
             cls.unit(desk).branch_code,
-            desk.today,
+            desk.day,
             ids=[held.id for _, held in both],
             whole=bool(cls.option(desk.texts, WHOLE)),
         )
@@ -126,14 +134,18 @@ class AnnualAssessment(BaseAdjustment):
     options: ClassVar[Mapping[str, str | int | bool]] = {"count_check": False, ENTRY: "both"}
 
     @classmethod
+    def picks(cls, texts: ServiceTexts) -> bool:
+        return False
+
+    @classmethod
     def when(cls, desk: Desk) -> Problem | None:
-        year = annual.year_of(desk.session, desk.unit_account_no, desk.today)
+        year = annual.year_of(desk.session, desk.unit_account_no, desk.day)
         return year if isinstance(year, Problem) else None
 
     @classmethod
     def judge(cls, desk: Desk, rows: Sequence[Row]) -> None:
         unit = cls.unit(desk)
-        rules = annual.assessing(desk.session, unit.unit_account_no, unit.branch_code, desk.today)
+        rules = annual.assessing(desk.session, unit.unit_account_no, unit.branch_code, desk.day)
         for row, held in find(desk, rows, wanted={NORMAL}):
             if isinstance(rules, Problem):
                 row.problems.append(rules)
@@ -144,7 +156,7 @@ class AnnualAssessment(BaseAdjustment):
 
     @classmethod
     def whole(cls, desk: Desk, roster_id: int, seqs: Collection[int] | None) -> list[Problem]:
-        year = annual.year_of(desk.session, desk.unit_account_no, desk.today)
+        year = annual.year_of(desk.session, desk.unit_account_no, desk.day)
         if isinstance(year, Problem):
             return [year]
         everybody = annual.covered(desk.session, desk.unit_account_no, year)
@@ -152,7 +164,7 @@ class AnnualAssessment(BaseAdjustment):
 
     @classmethod
     def prefill(cls, desk: Desk) -> Iterator[dict[str, str]]:
-        year = annual.year_of(desk.session, desk.unit_account_no, desk.today)
+        year = annual.year_of(desk.session, desk.unit_account_no, desk.day)
         if isinstance(year, Problem):
             return
         for held in finding.members(desk.session, desk.unit_account_no, {NORMAL}):

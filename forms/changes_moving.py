@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, ClassVar
 
 from engine.errors import Problem
@@ -22,14 +22,15 @@ from forms.changes_base import (
 )
 from forms.declared import Item
 from forms.fields import Money, PersonName, ShortText, choice
-from forms.rosters.base import Column, Desk, Row
+from forms.rosters.base import Column, ColumnSpec, Desk, Row
 from handlers.amounts import money_text
+from handlers.centers import ServiceTexts
 from handlers.contributions import finding, merging, moving, reads, transferring
 from handlers.contributions.finding import Held
 from handlers.ledger import accounts
 from handlers.members.codes import SEALED, TRANSFER_REASONS
 
-OLD_UNIT_FIRST = "old_unit_first"
+OLD_UNIT_FIRST, TO_UNIT_NAME = "old_unit_first", "to_unit_name"
 
 
 class InternalTransfer(UnitRoster):
@@ -49,6 +50,9 @@ class InternalTransfer(UnitRoster):
         Item(label="转入单位", group="单位", hint="单位账号，或者单位全称"),
         Column(width=24, aliases=("转入单位账号", "转入单位名称", "新单位")),
     ] = ""
+    to_unit_name: Annotated[
+        ShortText, Item(label="转入单位名称", group="单位"), Column(computed=True, width=28)
+    ] = ""
     from_unit: Annotated[
         ShortText,
         Item(label="转出单位", group="单位", hint="单位账号，或者单位全称"),
@@ -63,7 +67,13 @@ class InternalTransfer(UnitRoster):
         choice(TRANSFER_REASONS),
         Item(label="转移原因", group=WHY),
         Column(width=14, aliases=("原因",)),
-    ] = ""
+    ] = transferring.USUAL
+
+    @classmethod
+    def seeks(cls, desk: Desk) -> Collection[str]:
+        """Nobody learns of other units' people: whom the new unit takes over has to be typed."""
+        started = transferring.started_by(desk.session, desk.day)
+        return () if started == transferring.NEW_UNIT else (SEALED,)
 
     @classmethod
     def gate(cls, desk: Desk) -> list[Problem]:
@@ -71,7 +81,15 @@ class InternalTransfer(UnitRoster):
         return super().gate(desk) + ([running] if running else [])
 
     @classmethod
+    def columns(cls, texts: ServiceTexts | None = None) -> list[ColumnSpec]:
+        """The new unit is called by its name where it is typed (XZ-4a)."""
+        found = super().columns(texts)
+        typed = any(spec.name == transferring.TO_UNIT for spec in found)
+        return [spec for spec in found if typed or spec.name != TO_UNIT_NAME]
+
+    @classmethod
     def judge(cls, desk: Desk, rows: Sequence[Row]) -> None:
+        _read_back(desk, rows)
         first = bool(cls.option(desk.texts, OLD_UNIT_FIRST))
         for row in rows:
             if first and not (row.values.get("from_unit") and row.values.get(finding.ACCOUNT)):
@@ -79,7 +97,7 @@ class InternalTransfer(UnitRoster):
                 row.refuse("transfer.from_unit", text, "from_unit")
         live = [row for row in rows if row.sound]
         values = [row.values for row in live]
-        taken_over = transferring.started_by(desk.session, desk.today) == transferring.NEW_UNIT
+        taken_over = transferring.started_by(desk.session, desk.day) == transferring.NEW_UNIT
         if taken_over:
             found = transferring.elsewhere(desk.session, desk.unit_account_no, values)
             ends: Sequence[Held | Problem] = found
@@ -101,6 +119,15 @@ class InternalTransfer(UnitRoster):
                 row.problems.append(reads.owed(owed[held.id], transferring.NAME_TRANSFER))
             elif taken_over and held.person_id in here:
                 row.notes.append("该职工在本单位已有账户，转入后请办理个人账户合并。")
+
+
+def _read_back(desk: Desk, rows: Sequence[Row]) -> None:
+    """The name of the new unit beside what was typed for it (XZ-4a)."""
+    typed = {row.values.get(transferring.TO_UNIT, "") for row in rows}
+    names = transferring.called(desk.session, typed)
+    for row in rows:
+        if name := names.get(row.values.get(transferring.TO_UNIT, "")):
+            row.values[TO_UNIT_NAME] = name
 
 
 class AccountMerge(UnitRoster):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
 
 from engine.errors import Problem
-from forms.changes_base import ENTRY, PAY, WHO, PaidRoster, refuse
+from forms.changes_base import ENTRY, PAY, WHO, IndividualShare, PaidRoster, UnitShare, refuse
 from forms.declared import Item
 from forms.fields import Mobile, Money, PersonName, choice, text
 from forms.kinds import Context, Kind
@@ -84,12 +84,8 @@ class OpenAccounts(PaidRoster):
         Item(label="月缴存额", group=PAY),
         Column(width=14, aliases=("公积金月缴存额", "月缴额", "月汇缴额")),
     ] = 0
-    unit_amount: Annotated[
-        Money, Item(label="单位月缴存额", group=PAY), Column(computed=True, width=14)
-    ] = 0
-    individual_amount: Annotated[
-        Money, Item(label="个人月缴存额", group=PAY), Column(computed=True, width=14)
-    ] = 0
+    unit_amount: UnitShare = 0
+    individual_amount: IndividualShare = 0
 
     @classmethod
     def choose(cls, desk: Desk) -> list[Choice]:
@@ -107,7 +103,7 @@ class OpenAccounts(PaidRoster):
     @classmethod
     def judge(cls, desk: Desk, rows: Sequence[Row]) -> None:
         rules = opening.enrolling(
-            desk.session, cls.unit(desk), desk.choices, desk.today, today=desk.today
+            desk.session, cls.unit(desk), desk.choices, desk.day, today=desk.today
         )
         wanted = {}
         for row in rows:

@@ -147,7 +147,7 @@ class RateAdjustment(ApplicationForm):
         new = cls._wished(desk, values, unit)
         if isinstance(new, Problem):
             return [new]
-        return rates.adjusting(desk.session, unit, desk.today).problems(new)
+        return rates.adjusting(desk.session, unit, desk.day).problems(new)
 
     @classmethod
     def panels(cls, desk: Desk, values: Mapping[str, str]) -> list[Panel]:
@@ -156,7 +156,7 @@ class RateAdjustment(ApplicationForm):
         new = cls._wished(desk, values, unit) if unit else None
         if unit is None or new is None or isinstance(new, Problem):
             return []
-        rounding = terms(desk.session, desk.today, unit.branch_code).rounding
+        rounding = terms(desk.session, desk.day, unit.branch_code).rounding
         rows = []
         members = finding.members(
             desk.session, unit.unit_account_no, {NORMAL}, pieces=SHOWN_MAX + 1

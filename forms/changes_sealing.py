@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar
 
 from engine.errors import Problem
@@ -21,17 +21,17 @@ from forms.changes_base import (
 )
 from forms.declared import Item
 from forms.fields import Money, choice
-from forms.rosters.base import Column, Desk, Row
+from forms.rosters.base import LIST, Column, Desk, Row
 from handlers.amounts import money_text
 from handlers.centers import ServiceTexts
 from handlers.contributions import annual, bases, finding, sealing
 from handlers.members.codes import NORMAL, SEAL_REASONS, SEALED, UNSEAL_REASONS
 
-LIST, BASE_REQUIRED = "prefilled", "base_required"
+BASE_REQUIRED = "base_required"
 
 
 class SealAccounts(UnitRoster):
-    """`prefilled`: 载入名册 offers everybody who can be sealed (XZ-2.1c); rows not wanted go."""
+    """`prefilled`: everybody who can be sealed is listed, to be ticked (XZ-2.1c)."""
 
     form_id: ClassVar[str] = "contributions.SealAccounts"
     title: ClassVar[str] = "个人账户封存"
@@ -53,8 +53,16 @@ class SealAccounts(UnitRoster):
     ] = 0
 
     @classmethod
+    def seeks(cls, desk: Desk) -> Collection[str]:
+        return (NORMAL,)
+
+    @classmethod
+    def picks(cls, texts: ServiceTexts) -> bool:
+        return True
+
+    @classmethod
     def gate(cls, desk: Desk) -> list[Problem]:
-        july = annual.gate(desk.session, desk.unit_account_no, desk.today)
+        july = annual.gate(desk.session, desk.unit_account_no, desk.day)
         return super().gate(desk) + ([july] if july else [])
 
     @classmethod
@@ -106,6 +114,14 @@ class UnsealAccounts(PaidRoster):
     ] = 0
 
     @classmethod
+    def seeks(cls, desk: Desk) -> Collection[str]:
+        return (SEALED,)
+
+    @classmethod
+    def picks(cls, texts: ServiceTexts) -> bool:
+        return True
+
+    @classmethod
     def pay_required(cls, texts: ServiceTexts | None) -> bool:
         return bool(cls.option(texts, BASE_REQUIRED)) if texts else False
 
@@ -113,7 +129,7 @@ class UnsealAccounts(PaidRoster):
     def judge(cls, desk: Desk, rows: Sequence[Row]) -> None:
         unit = cls.unit(desk)
         rules = sealing.unsealing(
-            desk.session, unit.unit_account_no, unit.branch_code, desk.today, today=desk.today
+            desk.session, unit.unit_account_no, unit.branch_code, desk.day, today=desk.today
         )
         keep = not cls.option(desk.texts, BASE_REQUIRED)
         for row, held in find(desk, rows, wanted={SEALED}):

@@ -12,6 +12,7 @@ from forms.fields import Date, Money, ShortText
 from forms.kinds import Context, Kind
 from forms.rosters.base import Column, Desk, Row
 from handlers.amounts import money_text
+from handlers.centers import ServiceTexts
 from handlers.contributions import undoing
 from handlers.contributions.models import CHANGE_KINDS, MERGE, TRANSFER, MemberChange
 from handlers.contributions.undoing import Undone
@@ -28,7 +29,7 @@ def _number(typed: str, _: Context) -> str | Problem:
 
 
 class UndoChanges(UnitRoster):
-    """载入名册 offers this month's changes, newest first; those to be undone are left in."""
+    """This month's changes are listed, newest first; those to be undone are ticked."""
 
     form_id: ClassVar[str] = "contributions.UndoChanges"
     title: ClassVar[str] = "撤销本月变更"
@@ -36,12 +37,13 @@ class UndoChanges(UnitRoster):
     key: ClassVar[tuple[str, ...]] = (undoing.CHANGE_NO,)
     amount: ClassVar[str] = "change_amount"
     options: ClassVar[Mapping[str, str | int | bool]] = {"count_check": False}
+    only_picks: ClassVar[bool] = True
 
     change_no: Annotated[
         str,
         Kind(check=_number, maxlength=NUMBER_CHARS_MAX, inputmode="numeric", pattern="[0-9]*"),
         Item(label="变更编号", group=WHO, required=True),
-        Column(width=12),
+        Column(width=12, internal=True),
     ]
     kind: Annotated[
         ShortText, Item(label="变更类型", group=WHO), Column(computed=True, width=12)
@@ -61,8 +63,12 @@ class UndoChanges(UnitRoster):
     reason: Annotated[Remark, Item(label="撤销原因", group=WHY), Column(width=24)] = ""
 
     @classmethod
+    def picks(cls, texts: ServiceTexts) -> bool:
+        return True
+
+    @classmethod
     def gate(cls, desk: Desk) -> list[Problem]:
-        none = undoing.gate(desk.session, desk.today)
+        none = undoing.gate(desk.session, desk.day)
         return super().gate(desk) + ([none] if none else [])
 
     @classmethod

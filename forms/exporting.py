@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from engine.calendar import ZONE
 from engine.database import transaction
-from engine.errors import HallError, OperationFailed, Problem
+from engine.errors import HallError, OperationFailed, Problem, Refused
 from engine.operations import Call, operation
 from engine.owed import jobs, messages
 from engine.owed.jobs import Work
@@ -30,12 +30,11 @@ from forms.fields import ShortText, text
 from forms.typed import clean
 from handlers.centers import ServiceTexts
 from handlers.registers import catalog, exporting, reading
-from handlers.registers.asking import Asked, ask, reader_of
+from handlers.registers.asking import Asked, ask, in_full, reader_of
 from handlers.registers.catalog import Offered
 from handlers.registers.declaring import Column
 from handlers.registers.exporting import Taken
 from handlers.registers.models import CONDITIONS_CHARS_MAX, FILE
-from handlers.registers.reading import Line, Sums
 
 JOB = "registers/export"
 REASON_CHARS_MAX = 200  # two sentences for the second person
@@ -72,6 +71,10 @@ def row_of(offered: Offered, values: Sequence[Any]) -> list[Any]:
     return [values[place] for place, _ in offered.data]
 
 
+def _nobody(_rows: int) -> None:
+    """Hears how many rows are done."""
+
+
 def write(
     session: Session,
     offered: Offered,
@@ -80,7 +83,7 @@ def write(
     *,
     by: str,
     at: datetime,
-    told: Callable[[int], None] = lambda _rows: None,
+    told: Callable[[int], None] = _nobody,
 ) -> int:
     """Write everything asked as .xlsx; how many rows.  `told` hears after every piece, while no
     transaction is open."""
@@ -98,11 +101,15 @@ def write(
 
 
 class _Counted:
-    """Rows on their way into a file and their sums: what the file adds up is what it holds,
-    whatever has been written into the tables meanwhile."""
+    """Rows on their way into a file or onto paper, and their sums: what it adds up is what it
+    holds, whatever has been written into the tables meanwhile."""
 
     def __init__(
-        self, session: Session, offered: Offered, asked: Asked, told: Callable[[int], None]
+        self,
+        session: Session,
+        offered: Offered,
+        asked: Asked,
+        told: Callable[[int], None] = _nobody,
     ) -> None:
         self._pieces = reading.pieces(session, asked)
         self._offered, self._told = offered, told
@@ -121,10 +128,14 @@ class _Counted:
             self._told(done)
 
 
-def lines_for_paper(session: Session, asked: Asked) -> tuple[list[Line], Sums]:
-    """Everything asked at once: the caller has looked how much that is."""
-    found = [line for piece in reading.pieces(session, asked) for line in piece]
-    return found, reading.sums(session, asked)
+def sheet(
+    session: Session, offered: Offered, asked: Asked
+) -> tuple[list[list[Any]], list[Any] | None]:
+    """Rows for paper, all at once (the caller has looked how many), and their sums; None when no
+    column has one."""
+    counted = _Counted(session, offered, asked)
+    rows = list(counted.rows())
+    return rows, counted.totals if any(total is not None for total in counted.totals) else None
 
 
 # ── the request ────────────────────────────────────────────────────────────────────────────────
@@ -168,21 +179,22 @@ class LargeExport(ApplicationForm):
         return Checked(found.values, found.changes, [*found.problems, _FROM_A_REGISTER])
 
 
-def reason_of(typed: str) -> str | Problem:
-    """What the applicant has written it is for."""
+def reason_of(typed: str) -> str:
+    """What the applicant has written it is for; Refused when it says nothing or too much."""
     said = clean(typed[: 2 * REASON_CHARS_MAX], lines=True)
     if isinstance(said, Problem):
-        return said
+        raise Refused(said)
     if not said:
-        return Problem("registers.no_reason", "请写明导出的用途，再提交申请。", "reason")
+        raise Refused(Problem("registers.no_reason", "请写明导出的用途，再提交申请。", "reason"))
     if len(said) > REASON_CHARS_MAX:
         sentence = f"用途最多 {REASON_CHARS_MAX} 个字，请缩短。"
-        return Problem("registers.long_reason", sentence, "reason")
+        raise Refused(Problem("registers.long_reason", sentence, "reason"))
     return said
 
 
 def filed(offered: Offered, asked: Asked, *, rows: int, reason: str) -> dict[str, Any]:
-    """The data of the request: what reviewers read, and what the worker needs to do it."""
+    """The data of the request: what reviewers read, and what the worker needs to do it
+    ({"register", "words", "full"})."""
     return {
         "form": LargeExport.form_id,
         "values": {
@@ -194,7 +206,7 @@ def filed(offered: Offered, asked: Asked, *, rows: int, reason: str) -> dict[str
         "changes": [],
         "materials": [],
         "rows": rows,
-        "export": {"register": offered.key, "words": dict(asked.words)},
+        "export": {"register": offered.key, "words": dict(asked.words), "full": asked.full},
         "facts": {"rows": rows},
     }
 
@@ -214,7 +226,7 @@ def order(call: Call) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """The asker as they are now: whoever has lost a post since reads no more than it left them."""
+    """The asker as they are now: whoever has lost a post since reads no more than was left them."""
 
     rt: Runtime
     owner: Actor
@@ -240,15 +252,18 @@ def make(work: Work) -> dict[str, Any]:
 
 
 def _ordered(rt: Runtime, owner: Actor, payload: Mapping[str, Any]) -> _Order:
-    reader = reader_of(owner, rt.clock().astimezone(ZONE).date())
+    reader = reader_of(owner, rt.clock().astimezone(ZONE).date(), rt.profile.privacy.full)
     offered = catalog.find(rt.profile, reader, payload["register"])
-    return _Order(rt, owner, offered, ask(offered.register, reader, payload["words"]))
+    asked = ask(offered.register, reader, payload["words"])
+    if payload.get("full"):
+        asked = in_full(asked, offered.columns)
+    return _Order(rt, owner, offered, asked)
 
 
 def _make(work: Work, wanted: _Order) -> int:
     rt, session, asked = wanted.rt, wanted.rt.session, wanted.asked
     total = reading.sums(session, asked).rows
-    exporting.require(exporting.refusal(asked, 0, alone=0) or exporting.out_of_bounds(total))
+    exporting.require(exporting.unready(asked) or exporting.out_of_bounds(total))
     session.rollback()
 
     def told(rows: int) -> None:

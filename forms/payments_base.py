@@ -17,16 +17,17 @@ from forms.kinds import Context, Kind, Options
 from handlers.amounts import capitals, money_text
 from handlers.banking import debiting
 from handlers.banking.agreements import agreement
-from handlers.banking.models import ADVANCE, METHODS, REALTIME
+from handlers.banking.models import ADVANCE, METHODS, REALTIME, TRANSFER
 from handlers.contributions import advancing
 from handlers.contributions.assessing import unit_of
 from handlers.contributions.models import BACK_PAYMENT, Remittance
-from handlers.contributions.summary import MonthSummary
+from handlers.contributions.summary import NOW, MonthSummary
 from handlers.months import is_month
 from handlers.units import queries as units
 from handlers.units.models import Unit
 
 DUES, PAYING = "汇缴", "缴款"
+TRANSFER_TOLD = "请在附言中写明缴款单号，款项到账并与缴款单相符后计入职工账户。"
 _CHOSEN_CHARS_MAX = 20
 
 
@@ -94,6 +95,7 @@ def paid_by(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         *(pair for pair in words if pair[1]),
         ("缴款金额", f"{money_text(cents)} 元（{capitals(cents)}）"),
+        *([("汇款说明", TRANSFER_TOLD)] if made.get("method") == TRANSFER else []),
     ]
 
 
@@ -149,7 +151,14 @@ def months_panels(months: Sequence[MonthSummary]) -> list[Panel]:
     heads = ("项目", "人数（人）", "金额（元）")
     total = sum(month.due.total_cents for month in months)
     note = "" if len(months) > 1 else capitals(total)
-    lines = Panel(f"{month_words(first.month)}汇缴", heads, rows, note, numeric=frozenset({1, 2}))
+    lines = Panel(
+        f"{month_words(first.month)}汇缴",
+        heads,
+        rows,
+        note,
+        numeric=frozenset({1, 2}),
+        leading=[line.name for line in first.lines].index(NOW),
+    )
     if len(months) == 1:
         return [lines]
     each = [

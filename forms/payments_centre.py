@@ -69,7 +69,7 @@ class BatchRemit(UnitApplication):
     @classmethod
     def judge(cls, desk: Desk, values: Mapping[str, str]) -> list[Problem]:
         prepared = attaching.waiting(desk.session, desk.scope)
-        asked = Asked(here(desk), values.get("through", ""), desk.today)
+        asked = Asked(here(desk), values.get("through", ""), desk.day)
         found = assessing.problems(desk.session, asked)
         if any(one.sound for one in prepared):  # they come with it
             barred = ("assessing.nobody", "assessing.unsubmitted")
@@ -160,6 +160,9 @@ class UndoPosted(ApplicationForm):
 
     form_id: ClassVar[str] = "contributions.UndoPosted"
     title: ClassVar[str] = "撤销入账"
+    nothing: ClassVar[Mapping[str, str]] = {
+        "remittance": "本管理部本月没有已入账的汇缴或补缴，没有可以撤销的。"
+    }
 
     remittance: Annotated[
         str,

@@ -11,9 +11,10 @@ from forms.changes_base import ByAccount, ByName, ByPaper, Registered, tell
 from forms.declared import Item
 from forms.fields import Money, Month, choice
 from forms.payments_base import here, means, methods, signed
-from forms.rosters.base import Choice, Column, RosterForm, Row
+from forms.rosters.base import Choice, Column, ColumnSpec, RosterForm, Row
 from handlers.amounts import money_text
 from handlers.banking.models import REALTIME
+from handlers.centers import ServiceTexts
 from handlers.contributions import back_paying
 from handlers.contributions.back_paying import REASONS, Wanted
 from handlers.contributions.finding import identify, said
@@ -60,10 +61,16 @@ class BackPayment(RosterForm):
     ] = ""
     amount_monthly: Annotated[
         Money,
-        Item(label="月补缴金额（元）", group=WHAT, required=True),
-        Column(aliases=("补缴金额", "月补缴额", "金额")),
+        Item(label="月补缴金额", group=WHAT, required=True),
+        Column(aliases=("补缴金额", "月补缴额", "金额", "月补缴金额（元）")),
     ]
-    total: Annotated[Money, Item(label="补缴合计（元）", group=WHAT), Column(computed=True)] = 0
+    total: Annotated[Money, Item(label="补缴额", group=WHAT), Column(computed=True)] = 0
+
+    @classmethod
+    def columns(cls, texts: ServiceTexts | None = None) -> list[ColumnSpec]:
+        """Said once for the roster, the reason is not asked for in each row."""
+        once = texts is not None and cls.option(texts, "reason_for_all")
+        return [spec for spec in super().columns(texts) if not (once and spec.name == "reason")]
 
     @classmethod
     def gate(cls, desk: Desk) -> list[Problem]:
@@ -110,7 +117,7 @@ class BackPayment(RosterForm):
                 asked.append((row, one))
         if not asked:
             return
-        known = back_paying.rules(desk.session, unit, desk.today, [one for _, one in asked])
+        known = back_paying.rules(desk.session, unit, desk.day, [one for _, one in asked])
         for row, one in asked:
             row.subject = blind(SUBJECT, f"{one.held.account_no}/{one.first}")
             row.amount_cents = one.total_cents

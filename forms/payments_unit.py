@@ -28,13 +28,15 @@ from forms.payments_base import (
 from handlers.amounts import capitals, money_text, parse_money
 from handlers.banking import payments
 from handlers.banking.models import ADVANCE, METHODS
-from handlers.contributions import advancing, assessing, cancelling
+from handlers.contributions import advancing, assessing, cancelling, summary
 from handlers.contributions.assessing import Asked
 from handlers.contributions.models import ASSESSED, BACK_PAYMENT, REMITTANCE, Remittance
-from handlers.contributions.summary import MonthSummary
+from handlers.contributions.summary import Due, MonthSummary
 from handlers.units import states
 
 REMARK_CHARS_MAX = 60
+NOTHING_OWED = "没有待缴款的汇缴或补缴，请先办理核定，再来登记缴款。"
+NO_MONTH = "可以核定的月份都已核定，请到下个月再办理。"
 Remark = Annotated[str, text(REMARK_CHARS_MAX)]
 
 
@@ -44,6 +46,7 @@ class Assessment(UnitApplication):
     form_id: ClassVar[str] = "contributions.Assessment"
     title: ClassVar[str] = "汇缴核定"
     first_offered: ClassVar[frozenset[str]] = frozenset({"through"})
+    nothing: ClassVar[Mapping[str, str]] = {"through": NO_MONTH}
 
     through: Annotated[
         Through,
@@ -75,39 +78,40 @@ class Assessment(UnitApplication):
 
 
 def _asked(desk: Desk, values: Mapping[str, str]) -> Asked:
-    return Asked(here(desk), values.get("through", ""), desk.today)
+    return Asked(here(desk), values.get("through", ""), desk.day)
 
 
-def all_months(desk: Desk) -> list[MonthSummary]:
-    """What would be assessed up to the last month offered."""
+def all_months(desk: Desk) -> list[tuple[str, Due]]:
+    """The months offered, and what each of them comes to."""
     unit = here(desk)
-    months = assessing.offered(desk.session, unit, desk.today)
-    asked = Asked(unit, months[-1] if months else "", desk.today)
-    return assessing.foreseen(desk.session, asked) if months else []
+    months = assessing.offered(desk.session, unit, desk.day)
+    if not months:
+        return []
+    return summary.dues(desk.session, unit.unit_account_no, months[0], len(months))
 
 
-def through_words(months: Sequence[MonthSummary], more_cents: int = 0) -> Options:
+def through_words(months: Sequence[tuple[str, Due]], more_cents: int = 0) -> Options:
     """Each month that may be the last, with what all up to it come to: who decides reads it too.
 
     `more_cents`: what rosters that go along add to a month.
     """
     found, cents = [], 0
-    for count, one in enumerate(months, 1):
-        cents += one.due.total_cents + more_cents
+    for count, (month, due) in enumerate(months, 1):
+        cents += due.total_cents + more_cents
         length = f"{count} 个月，" if count > 1 else ""
-        words = f"{month_words(one.month)}（{length}共 {money_text(cents)} 元）"
-        found.append((one.month, words))
+        words = f"{month_words(month)}（{length}共 {money_text(cents)} 元）"
+        found.append((month, words))
     return tuple(found)
 
 
 def foreseen(desk: Desk, values: Mapping[str, str]) -> list[MonthSummary]:
     """What would be assessed; of the next month alone while nothing sensible is chosen."""
     unit = here(desk)
-    months = assessing.offered(desk.session, unit, desk.today)
+    months = assessing.offered(desk.session, unit, desk.day)
     if not months:
         return []
     through = values.get("through", "")
-    asked = Asked(unit, through if through in months else months[0], desk.today)
+    asked = Asked(unit, through if through in months else months[0], desk.day)
     return assessing.foreseen(desk.session, asked)
 
 
@@ -116,6 +120,9 @@ class CancelAssessment(UnitApplication):
 
     form_id: ClassVar[str] = "contributions.CancelAssessment"
     title: ClassVar[str] = "取消核定"
+    nothing: ClassVar[Mapping[str, str]] = {
+        "which": "没有可以取消的核定。已经登记缴款的不能取消，请联系所属管理部。"
+    }
 
     which: Annotated[Dues, Item(label="取消的核定", group=DUES, required=True, wide=True)]
 
@@ -157,6 +164,7 @@ class PaymentRegistration(PayingForm):
     form_id: ClassVar[str] = "contributions.PaymentRegistration"
     title: ClassVar[str] = "缴款登记"
     first_offered: ClassVar[frozenset[str]] = frozenset({"through"})
+    nothing: ClassVar[Mapping[str, str]] = {"through": NOTHING_OWED}
 
     through: Annotated[Dues, Item(label="缴款内容", group=PAYING, required=True, wide=True)]
     method: Annotated[str, choice(METHODS), Item(label="缴款方式", group=PAYING, required=True)]
@@ -184,8 +192,7 @@ class PaymentRegistration(PayingForm):
     def judge(cls, desk: Desk, values: Mapping[str, str]) -> list[Problem]:
         owed = payments.payable(desk.session, desk.unit_account_no)
         if not owed:
-            text = "没有待缴款的核定，请先办理汇缴核定或补缴核定。"
-            return [Problem("payments.nothing", text, "through")]
+            return [Problem("payments.nothing", NOTHING_OWED, "through")]
         picked = payments.chosen(owed, values.get("through", ""))
         if not picked:
             text = "所选的核定已登记缴款或已取消，请刷新后重新选择。"
@@ -212,6 +219,7 @@ class Remit(PayingForm):
     form_id: ClassVar[str] = "contributions.Remit"
     title: ClassVar[str] = "汇缴"
     first_offered: ClassVar[frozenset[str]] = frozenset({"through"})
+    nothing: ClassVar[Mapping[str, str]] = {"through": NO_MONTH}
     options: ClassVar[Mapping[str, str | int | bool]] = {"methods": "realtime,advance"}
 
     through: Annotated[Through, Item(label="终止年月", group=DUES, required=True)]
@@ -243,9 +251,7 @@ class Remit(PayingForm):
             ("预缴转出金额", money_text(from_advance)),
             ("预缴户可用余额", money_text(free)),
         ]
-        paying = Panel(
-            "缴款", ("项目", "金额（元）"), rows, capitals(cents), numeric=frozenset({1})
-        )
+        paying = Panel("缴款金额", ("项目", "金额（元）"), rows, numeric=frozenset({1}))
         return [*months_panels(months), paying]
 
 
@@ -255,7 +261,7 @@ class AdvanceDeposit(UnitApplication):
     form_id: ClassVar[str] = "contributions.AdvanceDeposit"
     title: ClassVar[str] = "预缴"
 
-    amount: Annotated[Money, Item(label="预缴金额（元）", group=PAYING, required=True)]
+    amount: Annotated[Money, Item(label="预缴金额", group=PAYING, required=True)]
     remark: Annotated[Remark, Item(label="备注", group=PAYING)] = ""
 
     @classmethod

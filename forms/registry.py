@@ -18,6 +18,15 @@ _FORMS: dict[str, Form] = {
         *(*banking.FORMS, *exporting.FORMS),
     )
 }
+# What the pages post of their own, buttons included.
+_OF_THE_PAGE = frozenset(
+    {
+        *("csrf_token", "token", "action", "base", "consequences"),
+        *("seq", "cells", "file", "mode", "stated"),
+    }
+)
+for _form in _FORMS.values():
+    assert not _OF_THE_PAGE & _form.model_fields.keys(), f"{_form.form_id}: called as a button"
 
 
 def find(form_id: str) -> Form:

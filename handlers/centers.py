@@ -117,6 +117,11 @@ class ServiceTexts(_Part):
     # What the form of this service lets a centre choose; the form says which names there are.
     options: dict[str, str | bool | int] = Field(default_factory=dict)
     submit_label: Text = "提交"
+    # Asked before an application is filed: 请确认本月是否有人员变动情况！ (QDN-03.1)
+    confirm_text: str = ""
+    # Buttons of a roster in the words of the centre's manual; "": as everywhere.
+    enter_label: Text = "保存"
+    download_label: str = ""
     submitted_toast: Text
     # What usually follows, asked behind the submission: 是否现在缴款登记？ (XZ-2.4a)
     next_service: str = ""

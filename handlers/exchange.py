@@ -1,18 +1,22 @@
 """One HTTP exchange with every limit on it: time, size, redirects, proxies.
 
 httpx limits the wait for each piece; a server that drips one byte a second would hold a worker for
-ever.  So the answer is streamed under one deadline and cut at a size.  What goes wrong comes back
-as a `Fault` that says the one thing that matters: may the other side have acted all the same?
+ever.  So the line is hung up at one deadline, and the answer is cut at a size.  What goes wrong
+comes back as a `Fault` that says the one thing that matters: may the other side have acted all the
+same?
 """
 
 from __future__ import annotations
 
+import socket
 import ssl
-import time
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from typing import Any
 
 import httpx
 
@@ -87,20 +91,63 @@ def _everybodys() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+class _Deadline:
+    """Hangs up when the time is over: nothing else ends the wait for a line of a header.
+
+    `heard` follows the exchange (httpx's `trace`) and keeps a second handle of the line, which
+    stays good when TLS takes the first.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.over = False
+        self._line: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._hang_up)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Deadline:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._timer.join()
+        if self._line is not None:
+            self._line.close()
+
+    def heard(self, event: str, info: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            self._line = info["return_value"].get_extra_info("socket").dup()
+            if self.over:
+                self._hang_up()
+
+    def _hang_up(self) -> None:
+        self.over = True
+        if self._line is not None:
+            with suppress(OSError):  # the other side was quicker
+                self._line.shutdown(socket.SHUT_RDWR)
+
+
 def exchange(request: Request, peer: Peer) -> Answer | Fault:
     """The answer whatever its status, or the fault that says why there is none."""
+    deadline = _Deadline(peer.limits.timeout_seconds)
     try:
-        return _exchange(request, peer)
+        with deadline:
+            return _exchange(request, peer, deadline)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
+        if deadline.over:
+            return _late(peer)
         for kind, left, text in _FAULTS:
             if isinstance(error, kind):
                 return Fault(left, text.format(whom=peer.name))
         raise
 
 
-def _exchange(request: Request, peer: Peer) -> Answer | Fault:
+def _late(peer: Peer) -> Fault:
+    return Fault(Left.PERHAPS, f"等待{peer.name}应答超时")
+
+
+def _exchange(request: Request, peer: Peer, deadline: _Deadline) -> Answer | Fault:
     limits = peer.limits
-    deadline = time.monotonic() + limits.timeout_seconds
     timeout = httpx.Timeout(limits.timeout_seconds, connect=limits.connect_seconds)
     # A redirect is never followed: it would hand numbers of people to an address nobody configured.
     with (
@@ -112,7 +159,11 @@ def _exchange(request: Request, peer: Peer) -> Answer | Fault:
             verify=peer.trusted or _everybodys(),
         ) as link,
         link.stream(
-            request.method, request.url, headers=dict(request.headers), content=request.body
+            request.method,
+            request.url,
+            headers=dict(request.headers),
+            content=request.body,
+            extensions={"trace": deadline.heard},
         ) as response,
     ):
         body = bytearray()
@@ -120,7 +171,7 @@ def _exchange(request: Request, peer: Peer) -> Answer | Fault:
             body += piece
             if len(body) > ANSWER_BYTES_MAX:
                 return Fault(Left.PERHAPS, f"{peer.name}的应答过长")
-            if time.monotonic() > deadline:
-                return Fault(Left.PERHAPS, f"等待{peer.name}应答超时")
+        if deadline.over:  # an answer without a length seems to end where we hung up
+            return _late(peer)
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, bytes(body), headers)

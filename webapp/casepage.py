@@ -44,6 +44,7 @@ UNDRAWN = re.compile(
     re.DOTALL,
 )
 BETWEEN_TAGS = re.compile(r">\s+<")  # indentation is a sixth of a diagram, and drawn by nobody
+EMPTY = re.compile(r"<([\w:]+)([^<>]*)></\1>")
 OPENS_SCRIPT = re.compile(r"<(?=!|script)", re.IGNORECASE)
 A_MINUTE, AN_HOUR, A_DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -262,8 +263,15 @@ class Page:
         if self.view.verbs == {"claim"}:
             return "领取后由您办理。"
         if "withdraw" in self.view.verbs:
-            return "中心开始审批前可以撤回。"
-        return f"目前{self.view.label}，您可以查看。"
+            return f"{'办理' if self.awaiting else '中心开始审批'}前可以撤回。"
+        if self.awaiting:
+            return f"{self.view.label}，系统办好后发消息，可以离开本页。"
+        return f"目前{self.view.label}。"
+
+    @property
+    def awaiting(self) -> bool:
+        """Nobody has it in hand: it goes on by itself when the bank or a job answers."""
+        return self.view.status == "running" and not self.view.tasks
 
     @property
     def applying(self) -> bool:
@@ -293,7 +301,7 @@ class Page:
             for node, tasks in groupby(sorted(self.at_work, key=_node), key=_node)
         ]
         tips = record.tips(self.view, self.ahead)
-        drawn = BETWEEN_TAGS.sub("><", UNDRAWN.sub("", self.view.bpmn))
+        drawn = EMPTY.sub(r"<\1\2/>", BETWEEN_TAGS.sub("><", UNDRAWN.sub("", self.view.bpmn)))
         facts = {"xml": drawn, "marks": self.view.marks, "pins": pins, "tips": tips}
         return _for_script(facts)
 

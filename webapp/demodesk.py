@@ -6,8 +6,9 @@ Everything goes through the same forms as a person's, with every paper a busines
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +24,6 @@ from engine.models import Instance, Task
 from engine.requests.cases import Case
 from forms import registry
 from forms.applications import ApplicationForm, Desk
-from forms.base import Checked
 from handlers import documents
 from handlers.centers import ServiceTexts
 from handlers.people import queries as people
@@ -77,7 +77,7 @@ class Desks:
         return self.first.branch_code
 
     @property
-    def today(self) -> Any:
+    def today(self) -> date:
         return self.rt.clock().astimezone(ZONE).date()
 
     def texts(self, key: str) -> ServiceTexts:
@@ -134,11 +134,15 @@ class Desks:
         values = {name: text for name, text in {**current, **typed}.items() if name in shown}
         slots = [slot.id for slot in texts.materials if slot.required]
         checked = form.check(values, current, texts, materials=dict.fromkeys(slots, 1))
-        problems, facts = list(checked.problems), {}
+        problems, facts, summary = list(checked.problems), {}, checked.summary
         if not problems and issubclass(form, ApplicationForm):
             desk = self.desk(actor, key, where)
             problems = form.judge(desk, checked.values)
-            facts = {} if problems else {"facts": form.route_facts(desk, checked.values)}
+            if not problems:
+                words, summary = (
+                    tell(desk, checked.values) for tell in (form.chosen, form.summary)
+                )
+                facts = {"facts": form.route_facts(desk, checked.values), "words": words}
         session.rollback()
         if problems:
             raise Refused(*problems)
@@ -163,7 +167,7 @@ class Desks:
             scope=where.scope,
             scope_name=where.name,
             branch=where.branch,
-            summary=_summary(checked, typed, facts=bool(facts)),
+            summary=summary,
             name=texts.name,
         )
 
@@ -198,9 +202,13 @@ class Desks:
             raise NotFound(Problem("demo.not_offered", "本中心没有开通这项业务。"))
         with transaction(self.rt.session):
             made = store.open_roster(
-                self.rt, self.operator(unit), key, str(deployed.first.form),
-                scope=f"unit:{unit.unit_account_no}", branch=unit.branch_code,
-            )  # fmt: skip
+                self.rt,
+                self.operator(unit),
+                key,
+                str(deployed.first.form),
+                scope=f"unit:{unit.unit_account_no}",
+                branch=unit.branch_code,
+            )
             return made.id
 
     def task(self, no: str) -> Task | None:
@@ -209,7 +217,3 @@ class Desks:
         return self.rt.session.scalar(
             waiting.where(Instance.no == no, Task.status == "open").limit(1)
         )
-
-
-def _summary(checked: Checked, typed: Mapping[str, str], *, facts: bool) -> str:
-    return "，".join(typed.values())[:60] if facts else checked.summary

@@ -31,7 +31,7 @@ from handlers.members.models import IndividualAccount
 from handlers.parameters import cycle
 from handlers.parameters import queries as parameters
 from handlers.parameters.declared import CONTRIBUTION_RATE_MIN
-from handlers.registers import catalog
+from handlers.registers import catalog, reading
 from handlers.registers.asking import ask, reader_of
 from handlers.rosters import store
 from handlers.units.models import Unit
@@ -203,19 +203,20 @@ def _claimed(desks: Desks) -> Iterator[str]:
         "suspense_clearing",
         desks.of_branch,
         receipt=str(receipt),
-        action="claim",
+        treatment="claim",
         unit_account_no=desks.second.unit_account_no,
         reason="单位来电确认由其委托代缴，已核对委托书。",
     ).no
 
 
-def _whole_register(desks: Desks) -> Iterator[str]:
+def _large_register(desks: Desks) -> Iterator[str]:
     """归集审核岗 asks for more rows than one person may take alone; 业务主管 has to agree."""
     clerk, key = desks.holder(FIRST), "large_export_staff"
     reader = reader_of(clerk, desks.today)
     offered = catalog.find(desks.rt.profile, reader, "members")
-    asked = ask(offered.register, reader, {})
-    rows = sum(unit.active_headcount for unit in desks.units)
+    largest = max(desks.units, key=lambda unit: unit.active_headcount)
+    asked = ask(offered.register, reader, {"unit": largest.unit_account_no})
+    rows = reading.sums(desks.rt.session, asked).rows
     yield engine.start(
         desks.rt,
         clerk,
@@ -231,5 +232,5 @@ def _whole_register(desks: Desks) -> Iterator[str]:
 
 MATTERS: tuple[Callable[[Desks], Iterator[str]], ...] = (
     *(_sent_back, _begun, _lower_rates, _new_pay_day),
-    *(_remitted_with_slip, _payment_awaited, _claimed, _whole_register),
+    *(_remitted_with_slip, _payment_awaited, _claimed, _large_register),
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, g, redirect, render_template, request, url_for
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
@@ -41,6 +41,7 @@ from webapp.filingpage import (
     outdated,
     suggested,
     summary_of,
+    words_of,
 )
 from webapp.format import clock_time
 from webapp.runtime import actor, center, me, now, runtime, session
@@ -83,11 +84,14 @@ def _place(profile: Profile, role: str) -> tuple[str, str]:
     if profile.kind == "operator":
         return f"unit:{profile.unit_account_no}", profile.branch_code
     held = places(role)
-    asked = request.args.get("branch", "")
+    # A page says which branch it shows: in another tab somebody may have gone on to the next one.
+    shown = request.form.get("place") or request.headers.get("X-Place")
+    asked = request.args.get("branch") or shown
     if asked in held:
         cookie[PLACE] = asked
     known = [code for code in (cookie.get(PLACE), profile.branch_code) if code in held]
     branch = known[0] if known else next(iter(held), profile.branch_code)
+    g.place = branch if len(held) > 1 else ""
     return f"branch:{branch}", branch
 
 
@@ -285,7 +289,8 @@ def _data(filing: Filing, checked: Checked) -> dict[str, Any]:
     form = filing.application
     if form is None:
         return data
-    return data | {"changes": [], "facts": form.route_facts(desk_of(filing), checked.values)}
+    facts = form.route_facts(desk_of(filing), checked.values)
+    return data | {"changes": [], "facts": facts, "words": words_of(filing, checked.values)}
 
 
 def save_draft(filing: Filing) -> ResponseReturnValue:

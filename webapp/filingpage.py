@@ -19,15 +19,16 @@ from engine.errors import Problem
 from forms import registry
 from forms.applications import ApplicationForm, Desk, Panel
 from forms.base import Checked, RecordForm
-from forms.declared import Group
+from forms.declared import EMPTY_TEXT, Group
 from handlers.centers import ServiceTexts
+from handlers.contributions import allocating
+from handlers.parameters import accepted_on
 from webapp import fieldviews, materials
 from webapp.fieldviews import Draft, FieldView, GroupView, SlotView, groups_of, slots_of
 from webapp.format import local
 from webapp.runtime import actor, now, session, settings
 
 DIGEST_CHARS = 16
-SUMMARY_FACTS = 3  # in lists: enough to tell two requests apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class Page:
     in_flight: dict[str, str] | None = None
     panels: list[Panel] = field(default_factory=list)
     said: list[str] = field(default_factory=list)  # what the business says against it as a whole
+    nothing: list[str] = field(default_factory=list)  # why there is nothing to file now
 
     @property
     def plain(self) -> bool:
@@ -122,8 +124,18 @@ class Page:
         return self.filing.texts.submit_label
 
     @property
+    def submit_note(self) -> str:
+        return step_note(self.submit_label)
+
+    @property
     def bad(self) -> int:
         return sum(bool(f.error) for group in self.groups for f in group.fields)
+
+    @property
+    def blank(self) -> bool:
+        """Something that has to be filled in is still empty."""
+        fields = (f for group in self.groups for f in group.fields)
+        return any(f.required and not f.locked and not f.value for f in fields)
 
     @property
     def missing(self) -> int:
@@ -133,7 +145,7 @@ class Page:
     def step(self) -> int:
         """0 填写 · 1 核对 · 2 提交"""
         if self.plain:
-            return 0 if self.bad or self.said else (1 if self.missing else 2)
+            return 0 if self.bad or self.said or self.blank else (1 if self.missing else 2)
         if not self.changes or self.bad:
             return 0
         return 1 if self.missing else 2
@@ -183,12 +195,19 @@ def build(
     else:
         page = Page(filing, [_plain(group) for group in views], slots, [], token)
         page.panels = form.panels(desk_of(filing), checked.values)
+        empty = {f.name for group in views for f in group.fields if not f.options}
+        page.nothing = [text for name, text in form.nothing.items() if name in empty]
         named = filing.form.specs().keys()
         page.said = [p.text for p in checked.problems if p.field not in named and not _of_slot(p)]
     if problems is not None:
         page.errors = _summary(problems, views, slots)
         page.said = []
     return page
+
+
+def step_note(label: str) -> str:
+    """What stands under 提交 in the steps: the button, unless it is called the same."""
+    return "核对无误后提交" if label == "提交" else label
 
 
 def desk_of(filing: Filing) -> Desk:
@@ -199,6 +218,7 @@ def desk_of(filing: Filing) -> Desk:
         branch=filing.branch,
         today=local(now()).date(),
         texts=filing.texts,
+        accepted_on=accepted_on(filing.view) if filing.view else None,
     )
 
 
@@ -246,14 +266,13 @@ def summary_of(filing: Filing, checked: Checked) -> str:
     """One line for lists: 单位地址 1 项变更, or what an application asks for."""
     if filing.application is None:
         return checked.summary
-    facts = [f for g in filing.form.facts(checked.values, filing.texts) for f in g.facts]
-    words = dict(filing.application.choices(desk_of(filing)))
-    told = [
-        f"{f.label} {dict(words.get(f.name, ())).get(checked.values.get(f.name, ''), f.text)}"
-        for f in facts
-        if checked.values.get(f.name)
-    ]
-    return "，".join(told[:SUMMARY_FACTS])
+    return filing.application.summary(desk_of(filing), checked.values)
+
+
+def words_of(filing: Filing, values: Mapping[str, str]) -> dict[str, str]:
+    """What was chosen, as the list called it."""
+    form = filing.application
+    return form.chosen(desk_of(filing), values) if form is not None else {}
 
 
 def _of_slot(problem: Problem) -> bool:
@@ -338,14 +357,23 @@ def unchanged(
     if name not in registry.known() or not isinstance(values, Mapping):
         return []
     moved = {row["field"] for row in changes}
-    form = registry.find(name)
+    form, words = registry.find(name), data.get("words") or {}
     shown = [
-        (fact.label, fact.text)
+        (fact.label, words.get(fact.name, fact.text))
         for group in form.facts(values, texts)
         for fact in group.facts
         if fact.name not in moved
     ]
     if issubclass(form, ApplicationForm):
+        shown = [pair for pair in shown if pair[1] != EMPTY_TEXT]  # asked for nothing, says nothing
         known = {label for label, _ in shown}
         shown += [pair for pair in form.outcome(data) if pair[0] not in known]
-    return shown
+    return shown + _so_far(data)
+
+
+def _so_far(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the request waits for goes on meanwhile: the page says it, not only the step's name."""
+    made = data.get("payment")
+    number = made.get("id") if isinstance(made, Mapping) else None
+    text = allocating.so_far(session(), number) if isinstance(number, int) else ""
+    return [("入账进度", text)] if text else []

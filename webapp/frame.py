@@ -20,12 +20,14 @@ from engine.diagrams import definitions
 from engine.verbs.permissions import administers
 from handlers.registers import catalog
 from handlers.registers.asking import reader_of
+from handlers.registers.catalog import Offered
 from webapp import demo, filing, jobpages, parameters
 from webapp.runtime import actor, center, counts, me, now, person, runtime, settings
 from webapp.settings import ROOT
 
 DIGEST_CHARS = 10
-MEMBERS = "members.index"  # 职工信息查询 is there in every centre, listed or not
+MEMBERS = "members.index"  # is there in every centre, listed or not
+MEMBERS_TITLE = "职工信息查询"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +107,25 @@ def _joined(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def _listed() -> list[Offered]:
+    return catalog.offered(center(), reader_of(actor(), now().astimezone(ZONE).date()))
+
+
+def members_title() -> str:
+    """What this centre calls 职工信息查询."""
+    named = (one.name for one in _listed() if one.register.page == MEMBERS)
+    return next(named, MEMBERS_TITLE)
+
+
 def _queries(*, operator: bool) -> list[dict[str, Any]]:
     """What the books say, read from pages that are no services: two fixed ones and the registers
     this centre lists."""
     name, endpoint = ("单位基本情况", "units.own") if operator else ("单位信息查询", "units.index")
     unit = _item(name, "building-community", url_for(endpoint), "/unit")
     found = [{"name": center().query_group, "items": [unit]}]
-    listed = catalog.offered(center(), reader_of(actor(), now().astimezone(ZONE).date()))
+    listed = _listed()
     if not any(one.register.page == MEMBERS for one in listed):
-        item = _item("职工信息查询", "users", url_for(MEMBERS), "/members")
+        item = _item(MEMBERS_TITLE, "users", url_for(MEMBERS), "/members")
         found[0]["items"].append(item)
     for one in listed:
         page = one.register.page
@@ -174,7 +186,12 @@ def _digest(path: str, _stamp: int) -> str:
 
 
 def csrf_field() -> Markup:
-    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
+    """Beside the token the branch the page works for, where there are several (`filing`)."""
+    hidden = Markup('<input type="hidden" name="{}" value="{}">')
+    place = g.get("place")
+    return hidden.format("csrf_token", generate_csrf()) + (
+        hidden.format("place", place) if place else ""
+    )
 
 
 def idle_minutes() -> int:
@@ -201,6 +218,7 @@ def register(app: Flask) -> None:
         me,
         person,
         rail,
+        members_title,
         undo,
         version,
         jobpages.working,

@@ -7,6 +7,7 @@ it.  Names of pages and buttons are the manual's (XZ §6.1).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -64,6 +65,7 @@ TONES = {NORMAL: "done", FROZEN: "stop"}
 REGISTER = "members"
 # This page's words for what the register asks (its addresses are older).
 _PARAMS = {"number": "account", "since": "opened_from", "until": "opened_to"}
+_OURS = {theirs: ours for ours, theirs in _PARAMS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,9 @@ def _unit(account_no: str) -> Unit | None:
     return books.unit_within(session(), actor().domains, account_no) if account_no else None
 
 
-def _asked(words: Any) -> Asked:
+def _asked(typed: Mapping[str, str]) -> Asked:
+    """What was asked in this page's words, or in the register's, whose page sends people here."""
+    words = {_OURS.get(name, name): text for name, text in typed.items()}
     status, rows = words.get("status", ""), number_in(words.get("rows", ""))
     profile = me()
     own = profile.unit_account_no if profile and profile.kind == "operator" else None
@@ -236,13 +240,14 @@ def _asked(words: Any) -> Asked:
 
 def _taking(asked: Asked, page: queries.Page | None) -> Taking | None:
     """打印, PDF, 数据下载 of the same people through the register, if this centre offers it."""
-    reader = reader_of(actor(), local(now()).date())
-    listed = any(one.key == REGISTER for one in catalog.offered(center(), reader))
-    if page is None or not listed:
+    reader = reader_of(actor(), local(now()).date(), center().privacy.full)
+    listed = (one for one in catalog.offered(center(), reader) if one.key == REGISTER)
+    offered = next(listed, None)
+    if page is None or offered is None:
         return None
     words = {_PARAMS.get(name, name): str(text) for name, text in asked.words.items()}
-    wanted = ask(catalog.BY_KEY[REGISTER], reader, words)
-    return taking(REGISTER, wanted, page.totals.people) if wanted.ready else None
+    wanted = ask(offered.register, reader, words)
+    return taking(offered, wanted, page.totals.people) if wanted.ready else None
 
 
 def _printable(text: str) -> str:

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
 from flask import url_for
 
+from engine import definitions
 from forms.excel.exports import reading
 from forms.exporting import export_column
+from handlers.privacy import masking
 from handlers.registers import exporting
-from handlers.registers.asking import Asked, fund_years
+from handlers.registers.asking import Asked, fund_years, personal
 from handlers.registers.catalog import Offered
 from handlers.registers.declaring import NUMERIC, Column, Drill, Filter, Register
 from handlers.registers.reading import Page
 from handlers.units import queries as units
 from webapp import printing
-from webapp.runtime import center, session
+from webapp.runtime import actor, center, runtime, session
 
-TOKEN_CHARS_MAX = 40
+NOWHERE: Mapping[str, str] = {}  # the first page
+UNBROKEN_CHARS_MAX = 24  # a number of a paper or a request is not torn at its hyphens
 FIGURES_MAX = 4  # fit beside each other
 _CLASSES = {"head": "is-head", "key": "is-key", "row": "is-row", "end": "is-end", "off": "is-off"}
-_UNBROKEN = ("name", "day", "month", "moment", "id_no", "mobile", "card")
+_UNBROKEN = ("name", "day", "month", "moment", "id_no", "mobile", "bank_card")
 _COUNTED = {"人": "人数", "笔": "笔数", "件": "件数", "条": "条数", "张": "张数"}
 Link = Callable[[Drill, Mapping[str, Any]], str]
 
@@ -59,6 +62,15 @@ class Figure:
     main: bool = False
 
 
+def with_numbers(offered: Offered) -> Offered:
+    """The same with its numbers on a telephone too, where masked ones are left out."""
+    columns = (
+        replace(column, phone="row") if column.kind in masking.KINDS else column
+        for column in offered.columns
+    )
+    return replace(offered, columns=tuple(columns))
+
+
 def rows_of(offered: Offered, page: Page, link: Link) -> list[list[Cell]]:
     shown = list(zip(_shown(offered), _classes(offered), strict=True))
     return [
@@ -77,8 +89,11 @@ def _shown(offered: Offered) -> list[tuple[int, Column]]:
 def _classes(offered: Offered) -> list[str]:
     """On a telephone small values stand two to a line: the first left, the second right."""
     found, left = [], True
+    lonely = all(column.phone != "key" for column in offered.columns)
     for column in offered.columns:
         names = [_CLASSES[column.phone]]
+        if column.phone == "head" and lonely:
+            names += ["is-row"]  # nothing stands beside it
         if column.phone == "end":
             names = [] if left else ["is-end"]
             left = not left
@@ -92,10 +107,11 @@ def _classes(offered: Offered) -> list[str]:
 
 def _cell(column: Column, value: Any, css: str, *, extra: Mapping[str, Any], link: Link) -> Cell:
     text = text_of(column, value)
+    short = text.isascii() and len(text) <= UNBROKEN_CHARS_MAX
     return Cell(
         text=text,
         column=column,
-        css=css,
+        css=f"{css} text-nowrap" if short and "text-nowrap" not in css else css,
         tone=column.tones.get(text, "idle") if column.kind == "state" else "",
         url=link(column.drill, extra) if column.drill and text else "",
     )
@@ -161,7 +177,8 @@ def _fields(one: Filter, asked: Asked) -> list[Field]:
     if one.kind in ("choice", "fund_year"):
         known = fund_years(asked.reader.today) if one.kind == "fund_year" else one.options
         every = [] if one.kind == "fund_year" else [("", "全部")]
-        return [Field(one.name, one.label, text, wrong, [*every, *known.items()])]
+        css = "is-span" if one.kind == "fund_year" else ""
+        return [Field(one.name, one.label, text, wrong, [*every, *known.items()], css=css)]
     if one.kind in ("days", "months"):
         example = "2026-07-01" if one.kind == "days" else "2026-07"
         attrs = {"inputmode": "numeric", "maxlength": 10, "placeholder": example}
@@ -177,27 +194,43 @@ def _fields(one: Filter, asked: Asked) -> list[Field]:
         ]
     hint = "完整姓名" if one.kind == "name" and not asked.unit else ""
     attrs = {"maxlength": 40, "autocomplete": "off", "placeholder": hint}
-    return [Field(one.name, one.label, text, wrong, attrs=attrs)]
+    css = "is-account" if one.kind == "account" else ""
+    return [Field(one.name, one.label, text, wrong, attrs=attrs, css=css)]
 
 
 @dataclass(frozen=True, slots=True)
 class Taking:
-    """What may be done with what is shown: printed and downloaded, or asked for."""
+    """What may be done with what is shown: printed and downloaded, or asked for; its numbers
+    looked at in full.  `place`: which page this is; `full`: it shows full numbers already."""
 
     key: str
     words: Mapping[str, str]
     rows: int
     alone: int
     may_ask: bool
+    may_look: bool
     token: str
+    place: Mapping[str, str]
+    full: bool
 
     @property
     def may_take(self) -> bool:
-        return 0 < self.rows <= self.alone
+        return not self.full and 0 < self.rows <= self.alone
 
     @property
     def on_paper(self) -> bool:
-        return 0 < self.rows <= min(self.alone, printing.ROWS_MAX)
+        return self.may_take and self.rows <= printing.ROWS_MAX
+
+    @property
+    def why(self) -> str:
+        """Why somebody else has to agree."""
+        if self.full:
+            return f"导出共 {self.rows:,} 行，带完整号码，须他人同意。"
+        return f"共 {self.rows:,} 行，超过一个人可以导出的 {self.alone:,} 行，须他人同意。"
+
+    @property
+    def masked_url(self) -> str:
+        return url_for("registers.page", key=self.key, **self.words, **self.place)  # type: ignore[arg-type]
 
     @property
     def urls(self) -> dict[str, str]:
@@ -207,10 +240,26 @@ class Taking:
         }
 
 
-def taking(key: str, asked: Asked, rows: int) -> Taking:
+def taking(offered: Offered, asked: Asked, rows: int, place: Mapping[str, str] = NOWHERE) -> Taking:
     alone = exporting.alone_max(session(), asked) if rows else 0
-    may_ask = rows > alone and exporting.SERVICES[asked.reader.kind] in center().services
-    return Taking(key, asked.words, rows, alone, may_ask, uuid4().hex)
+    wanted = asked.full or rows > alone
+    return Taking(
+        key=offered.key,
+        words=asked.words,
+        rows=rows,
+        alone=alone,
+        may_ask=wanted and _may_file(exporting.SERVICES[asked.reader.kind]),
+        may_look=bool(rows and not asked.full and personal(offered.columns, asked.reader)),
+        token=uuid4().hex,
+        place=place,
+        full=asked.full,
+    )
+
+
+def _may_file(key: str) -> bool:
+    """Does this centre offer the service, and is its first step one of this person's posts?"""
+    found = definitions.current(runtime(), key) if key in center().services else None
+    return found is not None and found.first.role in {role for role, _ in actor().posts}
 
 
 def turns(here: Mapping[str, Any], page: Page) -> dict[str, str]:
@@ -226,6 +275,7 @@ def turns(here: Mapping[str, Any], page: Page) -> dict[str, str]:
     }
 
 
-def scope_name(unit_account_no: str) -> str:
+def unit_name(unit_account_no: str) -> str:
+    """ "" for nobody's."""
     row = units.unit(session(), unit_account_no) if unit_account_no else None
     return row.unit_name if row is not None else ""

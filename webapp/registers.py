@@ -21,14 +21,25 @@ from engine.errors import HallError
 from forms import exporting as workbooks
 from handlers.identifiers import compact
 from handlers.members import queries
+from handlers.privacy import disclosure
 from handlers.registers import catalog, exporting, reading, slips
-from handlers.registers.asking import ROWS_OFFERED, Asked, Reader, ask, reader_of
+from handlers.registers.asking import (
+    PAGING,
+    ROWS_OFFERED,
+    Asked,
+    Reader,
+    ask,
+    in_full,
+    personal,
+    reader_of,
+)
 from handlers.registers.catalog import Offered
 from handlers.registers.declaring import Drill
-from handlers.registers.exporting import SERVICES, Taken
+from handlers.registers.exporting import SERVICES, Taken, Whose
 from handlers.registers.models import PDF, PRINT, XLSX
 from handlers.registers.reading import Page
 from webapp import printing, registerpage
+from webapp.filing import token_of
 from webapp.format import local
 from webapp.printing import PrintSheet
 from webapp.runtime import actor, center, me, now, runtime, session
@@ -44,11 +55,11 @@ DOCUMENT = "application/pdf"
 def page(key: str) -> ResponseReturnValue:
     offered, asked = _asked(key, request.args)
     if offered.register.page:
-        return redirect(url_for(offered.register.page), 303)
-    after, before = (request.args.get(name, "") for name in ("after", "before"))
-    found = reading.page(session(), asked, after=after, before=before) if asked.ready else None
+        return redirect(url_for(offered.register.page, **asked.words), 303)  # type: ignore[arg-type]
+    place = _place(request.args)
+    found = reading.page(session(), asked, **place) if asked.ready else None
     status = 422 if asked.problems else 200
-    return _draw(offered, asked, found), status
+    return _draw(offered, asked, found, place), status
 
 
 @bp.post("/registers/<key>")
@@ -64,6 +75,30 @@ def search(key: str) -> ResponseReturnValue:
         found = queries.holder(session(), domains, typed) if known else queries.NOBODY
         words["person"] = str(found)
     return redirect(url_for("registers.page", key=offered.key, **words), 303)  # type: ignore[arg-type]
+
+
+@bp.post("/registers/<key>/numbers")
+def numbers(key: str) -> ResponseReturnValue:
+    """查看完整号码: the same rows once more, unmasked where a post allows it.
+
+    Which rows of which register were looked at is written down first.
+    """
+    offered, asked = _asked(key, _words(request.form))
+    asked = in_full(asked, offered.columns)
+    exporting.require(exporting.unready(asked))
+    place = _place(request.form)
+    found = reading.page(session(), asked, **place)
+    if found.lines:
+        span = f"第 {found.first}–{found.first + len(found.lines) - 1} {offered.register.noun}"
+        disclosure.write_down(
+            runtime(),
+            actor(),
+            personal(offered.columns, asked.reader),
+            kind="register",
+            key=offered.key,
+            name=f"{offered.name}{span}（{exporting.in_words(asked.shown)}）",
+        )
+    return _draw(registerpage.with_numbers(offered), asked, found, place)
 
 
 # ── files and paper ────────────────────────────────────────────────────────────────────────────
@@ -90,45 +125,40 @@ def sheet(key: str) -> ResponseReturnValue:
 
 @bp.get("/registers/<key>.pdf")
 def paper(key: str) -> ResponseReturnValue:
-    made = printing.pdf_of(printing.sheet_html(_on_paper(key, PDF)))
-    return _pdf(made, f"{made_name(key)}.pdf")
-
-
-def made_name(key: str) -> str:
-    return _stamped(catalog.find(center(), _reader(), key).name)
+    sheet = _on_paper(key, PDF)
+    made = printing.pdf_of(printing.sheet_html(sheet))
+    return _pdf(made, f"{_stamped(sheet.title)}.pdf")
 
 
 def _on_paper(key: str, kind: str) -> PrintSheet:
     offered, asked = _asked(key, request.args)
-    rows = _take(offered, asked, kind, most=printing.ROWS_MAX)
-    lines, sums = workbooks.lines_for_paper(session(), asked)
-    totals = workbooks.row_of(offered, sums.totals)
+    _take(offered, asked, kind, most=printing.ROWS_MAX)
+    lines, totals = workbooks.sheet(session(), offered, asked)
     return PrintSheet(
         title=offered.name,
         columns=workbooks.export_columns(offered),
-        rows=[workbooks.row_of(offered, line.values) for line in lines],
+        rows=lines,
         at=now(),
         by=actor().name,
-        filters=[*_whose(), *asked.shown, ("共", f"{rows:,} {offered.register.noun}")],
-        totals=totals if any(total is not None for total in totals) else None,
+        filters=[*asked.shown, ("共", f"{len(lines):,} {offered.register.noun}")],
+        totals=totals,
     )
 
 
-def _take(offered: Offered, asked: Asked, kind: str, *, most: int | None = None) -> int:
-    """May this leave in these hands?  Then it is written down; how many rows it has."""
+def _take(offered: Offered, asked: Asked, kind: str, *, most: int | None = None) -> None:
+    """May this leave in these hands?  Then it is written down; raises Refused when it may not."""
     rows = reading.sums(session(), asked).rows if asked.ready else 0
     exporting.require(exporting.refusal(asked, rows, alone=exporting.alone_max(session(), asked)))
     if most is not None and rows > most:
         raise engine.errors.Refused(printing.TOO_LONG)
-    exporting.record(runtime(), actor(), Taken(offered, asked, kind, rows))
-    return rows
+    exporting.record(runtime(), actor(), _whose(), Taken(offered, asked, kind, rows))
 
 
-def _whose() -> list[tuple[str, str]]:
+def _whose() -> Whose:
     profile = me()
-    if profile is None or not profile.unit_account_no:
-        return []
-    return [("单位账号", profile.unit_account_no)]
+    assert profile is not None, "the gate lets nobody in who is not signed in"
+    own, branch = profile.unit_account_no, profile.branch_code
+    return Whose(f"unit:{own}" if own else f"branch:{branch}", branch)
 
 
 # ── more than one person may take ──────────────────────────────────────────────────────────────
@@ -139,19 +169,16 @@ def apply(key: str) -> ResponseReturnValue:
     """申请导出: somebody else agrees, a worker makes the file, a message says where it is."""
     words = _words(request.form)
     typed = words.pop("reason", "")
-    token = words.pop("token", "")[: registerpage.TOKEN_CHARS_MAX]
+    token = token_of({"token": words.pop("token", "")})
+    full = words.pop("full", "")
     offered, asked = _asked(key, words)
+    if full:
+        asked = in_full(asked, offered.columns)
     here = url_for("registers.page", key=key, **asked.words)  # type: ignore[arg-type]
-    reason = workbooks.reason_of(typed)
-    rows = reading.sums(session(), asked).rows if asked.ready else 0
-    problem = exporting.refusal(asked, 0, alone=0) or exporting.out_of_bounds(rows)
-    if isinstance(reason, engine.Problem):
-        problem = reason
-    if problem is not None:
-        flash(problem.text, "error")
-        return redirect(here, 303)
-    assert isinstance(reason, str)
     try:
+        reason = workbooks.reason_of(typed)
+        rows = reading.sums(session(), asked).rows if asked.ready else 0
+        exporting.require(exporting.unready(asked) or exporting.out_of_bounds(rows))
         no = _file(offered, asked, rows=rows, reason=reason, token=token)
     except HallError as refusal:
         session().rollback()
@@ -162,21 +189,20 @@ def apply(key: str) -> ResponseReturnValue:
 
 
 def _file(offered: Offered, asked: Asked, *, rows: int, reason: str, token: str) -> str:
-    profile, who = me(), actor()
+    profile, who, whose = me(), actor(), _whose()
     assert profile is not None
     key = SERVICES[asked.reader.kind]
     texts = center().services.get(key)
-    own = asked.reader.unit_account_no
     return engine.start(
         runtime(),
         who,
         key,
         data=workbooks.filed(offered, asked, rows=rows, reason=reason),
-        scope=f"unit:{own}" if own else f"branch:{profile.branch_code}",
-        scope_name=registerpage.scope_name(own) or profile.branch_name,
-        branch=profile.branch_code,
+        scope=whose.scope,
+        scope_name=registerpage.unit_name(asked.reader.unit_account_no) or profile.branch_name,
+        branch=whose.branch,
         summary=f"{offered.name} {rows:,} 行",
-        token=f"{who.id}:{token}" if token else None,
+        token=f"{who.id}:{token}",
         name=texts.name if texts else "",
     ).no
 
@@ -189,7 +215,7 @@ def files() -> ResponseReturnValue:
 
 @bp.get("/registers/files/<int:id>")
 def file(id: int) -> ResponseReturnValue:
-    row, content = exporting.fetch(runtime(), actor(), id)
+    row, content = exporting.fetch(runtime(), actor(), _whose(), id)
     answer = Response(content, mimetype=SHEET)
     return _attached(answer, f"{row.title}{local(row.made_at):%Y%m%d}.xlsx")
 
@@ -199,7 +225,8 @@ def file(id: int) -> ResponseReturnValue:
 
 @bp.get("/remittances/<int:id>/slip")
 def slip(id: int) -> ResponseReturnValue:
-    return printing.sheet_html(_slip(id), browser=True)
+    pdf = url_for("registers.slip_pdf", id=id)
+    return printing.sheet_html(_slip(id), browser=True, pdf=pdf)
 
 
 @bp.get("/remittances/<int:id>/slip.pdf")
@@ -229,11 +256,16 @@ def _slip(id: int) -> PrintSheet:
 
 
 def _reader() -> Reader:
-    return reader_of(actor(), now().astimezone(ZONE).date())
+    return reader_of(actor(), now().astimezone(ZONE).date(), center().privacy.full)
 
 
 def _words(source: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in source.items() if name != "csrf_token"}
+
+
+def _place(source: Mapping[str, str]) -> dict[str, str]:
+    """Where the page begins: behind one row or in front of another; nothing for the first."""
+    return {name: source[name] for name in sorted(PAGING) if source.get(name)}
 
 
 def _asked(key: str, words: Mapping[str, str]) -> tuple[Offered, Asked]:
@@ -242,7 +274,8 @@ def _asked(key: str, words: Mapping[str, str]) -> tuple[Offered, Asked]:
     return offered, ask(offered.register, reader, words)
 
 
-def _draw(offered: Offered, asked: Asked, found: Page | None) -> str:
+def _draw(offered: Offered, asked: Asked, found: Page | None, place: Mapping[str, str]) -> str:
+    rows = found.sums.rows if found else 0
     return render_template(
         "registers/page.html",
         offered=offered,
@@ -254,7 +287,7 @@ def _draw(offered: Offered, asked: Asked, found: Page | None) -> str:
         feet=registerpage.feet(offered, found) if found else None,
         fields=registerpage.fields(offered.register, asked),
         rows_offered=[(str(n), f"{n} 行") for n in ROWS_OFFERED],
-        taking=registerpage.taking(offered.key, asked, found.sums.rows if found else 0),
+        taking=registerpage.taking(offered, asked, rows, place),
         turns=registerpage.turns({"key": offered.key, **asked.words}, found) if found else {},
         today=now(),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from flask import current_app, flash, get_template_attribute, request
+from flask import current_app, flash, get_template_attribute
 from flask.typing import ResponseReturnValue
 
 from engine.database import number_in
@@ -165,17 +165,20 @@ def _judged(bench: Bench, line: Line, typed: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-@bp.get("/services/<key>/people")
-@bp.get("/requests/<no>/rows/people")
+@bp.post("/services/<key>/people")
+@bp.post("/requests/<no>/rows/people")
 def people(key: str = "", no: str = "") -> Answer:
-    """The unit's own people whose name or account is being typed."""
+    """The unit's own people whose name or account is being typed: {"q"}.  Not in the address, which
+    logs keep: it may be a whole document number."""
     try:
         bench = find(key, no)
+        typed = (parking.json_body() or {}).get("q")
     except HallError as refusal:
         return refusal_of(refusal)
-    unit = bench.desk().unit_account_no
-    asked = "".join(char for char in request.args.get("q", "") if char.isprintable())
-    found = finding.among(session(), unit, asked, limit=PEOPLE_SHOWN)
+    desk = bench.desk()
+    asked = "".join(char for char in typed if char.isprintable()) if isinstance(typed, str) else ""
+    states = bench.form.seeks(desk)
+    found = finding.among(session(), desk.unit_account_no, asked, states=states, limit=PEOPLE_SHOWN)
     return {
         "people": [
             {"account": p.account_no, "name": p.name, "id_no": p.id_no, "status": p.status}

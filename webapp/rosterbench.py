@@ -18,7 +18,8 @@ from engine.errors import Conflict, Problem
 from forms import registry
 from forms.applications import Desk
 from forms.rosters import filing as rosters
-from forms.rosters.base import ColumnSpec, RosterForm
+from forms.rosters import picking
+from forms.rosters.base import LIST, ColumnSpec, RosterForm
 from handlers.centers import ServiceTexts
 from handlers.rosters import store
 from handlers.rosters.models import SUBMITTED, Roster
@@ -56,7 +57,8 @@ class Bench:
 
     @cached_property
     def columns(self) -> list[ColumnSpec]:
-        return self.form.columns(self.texts)
+        """What is drawn of a row."""
+        return [spec for spec in self.form.columns(self.texts) if not spec.column.internal]
 
     @cached_property
     def typed(self) -> list[ColumnSpec]:
@@ -65,8 +67,20 @@ class Bench:
 
     @property
     def loads(self) -> bool:
-        """Has the form a 名册 of its own?"""
+        """Has the form a 名册 of its own, and does this centre offer it?"""
+        if self.option(LIST) is False:
+            return False
         return self.form.prefill.__func__ is not RosterForm.prefill.__func__  # type: ignore[attr-defined]
+
+    @property
+    def picks(self) -> bool:
+        """May its rows be ticked one by one?"""
+        return self.loads and self.form.picks(self.texts)
+
+    @property
+    def fills(self) -> bool:
+        """Is the whole 名册 worth loading or sending along?  Not where a few of it are ticked."""
+        return self.loads and not (self.picks and picking.asked_of(self.form, self.typed).ticks)
 
     @property
     def counts_rows(self) -> bool:

@@ -15,6 +15,7 @@ from flask.typing import ResponseReturnValue
 
 import engine
 from engine.errors import HallError
+from forms import registry
 from forms.excel import errors_book
 from forms.rosters import editing
 from forms.rosters.base import ColumnSpec
@@ -36,7 +37,10 @@ Answer = ResponseReturnValue
 def _find(no: str, asked: Asked | None = None) -> Filed:
     """The roster an address names, for whoever may see the request; 404 when it has none."""
     view = engine.view(runtime(), actor(), no)
-    roster = store.of_request(session(), no, request.args.get("form", ""))
+    form = request.args.get("form", "")
+    if form and registry.roster(form) is None:
+        abort(404)
+    roster = store.of_request(session(), no, form)
     found = filed(view, roster, asked or Asked(), rostergrid.ROWS_SHOWN) if roster else None
     if found is None:
         abort(404)

@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from forms.excel import errors_book, templates
 from handlers.rosters import store
-from handlers.rosters.models import FAULTY, Roster
+from handlers.rosters.models import FAULTY, SOUND, Roster
 from handlers.rosters.store import Line
 from webapp import filing, rostergrid
 from webapp.rosterbench import Bench, bp, find
@@ -52,14 +52,14 @@ def lines(roster: Roster, *, state: str = "", limit: int | None = None) -> Itera
 @bp.get("/services/<key>/template.xlsx")
 @bp.get("/requests/<no>/rows/template.xlsx")
 def template(key: str = "", no: str = "") -> Answer:
-    """下载模板: with the centre's own 名册 in it where the form has one."""
+    """下载模板: with the centre's own 名册 in it where all of it is filled in."""
     bench = find(key, no)
     desk = bench.desk()
     made = templates.template(
         bench.form, bench.texts, key=bench.key, center=center().code, desk=desk,
-        rows=bench.form.prefill(desk),
+        rows=bench.form.prefill(desk) if bench.fills else (),
     )  # fmt: skip
-    return sent(io.BytesIO(made), f"{bench.texts.name}{'名册' if bench.loads else '模板'}")
+    return sent(io.BytesIO(made), f"{bench.texts.name}{'名册' if bench.fills else '模板'}")
 
 
 @bp.get("/services/<key>/errors.xlsx")
@@ -93,12 +93,14 @@ def paper(key: str = "", no: str = "") -> Answer:
 
 
 def on_paper(bench: Bench, back: str, *, no: str = "") -> str:
-    """One A4 table of the roster; personal numbers masked."""
+    """One A4 table of the roster, numbers masked; before it is filed, of its sound rows."""
     roster = bench.roster
-    read = list(lines(roster, limit=PRINT_ROWS_MAX))
+    filed = bool(no or roster.no)
+    read = list(lines(roster, state="" if filed else SOUND, limit=PRINT_ROWS_MAX))
     columns = [s for s in bench.columns if any(line.values.get(s.name) for line in read)]
     rows = [rostergrid.row_view(line, columns) for line in read] if columns else []
     sums = store.sums(session(), roster.id)
+    count, cents = (sums.rows, sums.amount_cents) if filed else (sums.sound, sums.sound_cents)
     return render_template(
         "rosters/print.html",
         title=f"{bench.texts.name}清册",
@@ -106,10 +108,11 @@ def on_paper(bench: Bench, back: str, *, no: str = "") -> str:
         columns=columns,
         numbers={spec.name for spec in columns if rostergrid.is_number(spec)},
         rows=rows,
-        sums=sums,
+        count=count,
+        faulty=0 if filed else sums.faulty,
         amount_label=rostergrid.amount_label(bench.form, bench.columns),
-        money=rostergrid.money_text(sums.amount_cents),
-        more=max(0, sums.rows - len(rows)),
+        money=rostergrid.money_text(cents),
+        more=max(0, count - len(rows)),
         scope=(filing.scope_name(roster.scope), roster.scope.partition(":")[2]),
         no=no or roster.no,
         back=back,

@@ -21,7 +21,8 @@ from handlers.rosters.store import Line, Sums
 from webapp.runtime import session
 
 ROWS_SHOWN = 50  # of a page: more is slower to look through than to filter
-HEADS = ("person_name", "name", "unit_name")  # whom a card on a phone is called after
+UNBROKEN_CHARS_MAX = 24
+HEADS = ("person_name", "name", "payer_name", "unit_name")  # whom a card on a phone is called after
 STATES = {"": "全部", FAULTY: "有误", SOUND: "合格"}
 RESULTS = {"": "全部", FAILED: "失败", DONE: "成功", SOUND: "待办理"}
 WORDS = {SOUND: "合格", FAULTY: "有误", DONE: "办理成功", FAILED: "办理失败"}
@@ -40,6 +41,11 @@ class Cell:
     typed: bool
     error: str
     place: str  # is-head | is-key | is-row | is-off: where a phone puts it
+
+    @property
+    def unbroken(self) -> bool:
+        """A day, a number of an account: not to be torn at its hyphens."""
+        return self.text.isascii() and len(self.text) <= UNBROKEN_CHARS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +151,7 @@ def grid(
     ]
     more = Asked(asked.state, shown[-1].seq if shown else 0)
     return Grid(
-        rows=[row_view(line, columns, typed) for line in shown],
+        rows=[row_view(line, columns, typed, sound=words[SOUND]) for line in shown],
         columns=list(columns),
         sums=sums,
         tabs=tabs,
@@ -166,8 +172,13 @@ def amount_label(form: type[RosterForm], columns: Sequence[ColumnSpec]) -> str:
 
 
 def row_view(
-    line: Line, columns: Sequence[ColumnSpec], typed: frozenset[str] = frozenset()
+    line: Line,
+    columns: Sequence[ColumnSpec],
+    typed: frozenset[str] = frozenset(),
+    *,
+    sound: str = WORDS[SOUND],
 ) -> RowView:
+    """`sound`: what a row that is right is called: 合格, and once it is filed 待办理."""
     faults: dict[str, str] = {}
     for problem in line.problems:
         faults.setdefault(problem.field or "", problem.text)
@@ -178,7 +189,7 @@ def row_view(
     return RowView(
         seq=line.seq,
         state=state,
-        label=WORDS[state],
+        label=sound if state == SOUND else WORDS[state],
         tone=TONES[state] or ("warn" if line.notes and state == SOUND else ""),
         sentence=sentence(line, columns),
         cells=cells,

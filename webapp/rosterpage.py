@@ -14,21 +14,25 @@ from flask import request
 
 import engine
 from engine import Entry
+from engine.database import number_in
 from engine.errors import Problem
 from forms.excel.files import FILE_BYTES_MAX
 from forms.rosters import editing
 from forms.rosters.base import Choice, ColumnSpec
 from handlers.rosters import store
 from handlers.rosters.models import FAULTY, SOUND
-from webapp import casepage, fieldviews, materials, rostergrid
+from webapp import casepage, fieldviews, materials, rostergrid, rosterpicking
 from webapp.fieldviews import FieldView, SlotView
+from webapp.filingpage import step_note
 from webapp.rosterbench import Bench
 from webapp.rostergrid import Asked, Grid
 from webapp.rosterjobs import Progress, job_of
+from webapp.rosterpicking import Picker
 from webapp.runtime import runtime, session, settings
 
 FIND_BY = "individual_account_no"  # a form that asks for an account lets one be looked for
-TABS = {"single": "单笔录入", "import": "批量导入", "paste": "粘贴录入"}
+PICK, SINGLE = "pick", "single"
+TABS = {PICK: "从名册选择", SINGLE: "单笔录入", "import": "批量导入", "paste": "粘贴录入"}
 JOB_ARGUMENT = "job"
 
 
@@ -45,6 +49,8 @@ class Page:
     slots: list[SlotView]
     gate: list[Problem]
     progress: Progress | None
+    picker: Picker | None = None
+    once: list[FieldView] = field(default_factory=list)  # what holds for all that are picked
     editing: int = 0
     said: str = ""  # about the entry form as a whole
     refusal: str = ""
@@ -66,20 +72,25 @@ class Page:
 
     @property
     def finds(self) -> bool:
-        return any(spec.name == FIND_BY for spec in self.bench.typed) and bool(
-            self.bench.desk().unit_account_no
-        )
+        """The entry form helps to find one of the unit's own people."""
+        desk = self.bench.desk()
+        asks = any(spec.name == FIND_BY for spec in self.bench.typed)
+        return asks and bool(desk.unit_account_no and self.bench.form.seeks(desk))
 
     @property
     def tabs(self) -> list[tuple[str, str, str]]:
-        return [
-            (name, label, f"{self.urls['post']}?tab={name}#entry") for name, label in TABS.items()
-        ]
+        ways = _ways(self.bench, bool(self.editing))
+        return [(name, TABS[name], f"{self.urls['post']}?tab={name}#entry") for name in ways]
 
     @property
     def here(self) -> str:
         """This page with its filter, for forms that come back to it."""
         return request.full_path.rstrip("?")
+
+    @property
+    def download_label(self) -> str:
+        usual = "下载名册" if self.bench.fills else "下载模板"
+        return self.bench.texts.download_label or usual
 
     @property
     def submit_label(self) -> str:
@@ -118,10 +129,15 @@ class Page:
     def steps(self) -> list[tuple[str, str]]:
         reviewed = any(step.kind == "review" for step in self.bench.deployed.steps)
         last = "中心审核，结果发消息" if reviewed else "系统办理，结果发消息"
+        noun = self.bench.form.noun
+        if self.bench.form.only_picks:
+            enter = [("选择", f"勾选要办理的{noun}"), ("核对", f"核对勾选的{noun}")]
+        else:
+            ways = "选择、单笔、导入或粘贴" if self.picker else "单笔、导入或粘贴"
+            enter = [("录入", ways), ("核对", "逐行校验，改正有误的行")]
         return [
-            ("录入", "单笔、导入或粘贴"),
-            ("核对", "逐行校验，改正有误的行"),
-            ("提交", self.submit_label),
+            *enter,
+            ("提交", step_note(self.submit_label)),
             ("办理", last),
         ]
 
@@ -158,7 +174,7 @@ def build(
         bench=bench,
         grid=grid,
         token=token or uuid4().hex,
-        tab=_tab(seq or typed),
+        tab=_tab(bench, bool(seq or typed)),
         fields=[_field(spec, entry, problems or []) for spec in bench.typed],
         choices=[
             (choice, str(bench.roster.choices.get(choice.name, "")), f"c-{choice.name}")
@@ -167,6 +183,8 @@ def build(
         slots=slots,
         gate=bench.form.gate(desk),
         progress=progress_of(bench),
+        picker=(found := rosterpicking.picker(bench)),
+        once=[_field(spec, _posted(found), []) for spec in (found.asked.once if found else [])],
         editing=seq,
         said="；".join(p.text.rstrip("。") for p in problems or [] if p.field not in names),
     )
@@ -182,17 +200,29 @@ def _address(bench: Bench, words: Mapping[str, Any]) -> str:
     return f"{bench.page_url}{'?' if rest else ''}{rest}#grid"
 
 
-def _tab(at_work: Any) -> str:
+def _ways(bench: Bench, editing: bool) -> list[str]:
+    """How rows get in, in order."""
+    if bench.form.only_picks:
+        return [PICK, SINGLE] if editing else [PICK]
+    return [name for name in TABS if name != PICK or bench.picks]
+
+
+def _tab(bench: Bench, at_work: bool) -> str:
+    if at_work:
+        return SINGLE
     asked = request.args.get("tab", "")
-    return "single" if at_work or asked not in TABS else asked
+    if asked in _ways(bench, False):
+        return asked
+    if bench.option("whole"):  # everybody has to be in it: the workbook comes first (QDN-02)
+        return "import"
+    return PICK if bench.picks else bench.form.first_way
 
 
 def _entry(bench: Bench, typed: Mapping[str, str] | None, seq: int) -> tuple[dict[str, str], int]:
     """What the entry form holds: what was typed, a row to change, or nothing."""
     if typed is not None:
         return dict(typed), seq
-    asked = request.args.get("edit", "")
-    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 0
+    number = number_in(request.args.get("edit", "")) or 0
     line = store.row(session(), bench.roster.id, number) if number else None
     if line is None:
         return _usual(bench), 0
@@ -205,6 +235,13 @@ def _usual(bench: Bench) -> dict[str, str]:
     fields = bench.form.model_fields
     known = {spec.name: fields[spec.name].default for spec in bench.typed}
     return {name: value for name, value in known.items() if value and isinstance(value, str)}
+
+
+def _posted(found: Picker) -> dict[str, str]:
+    """What was said for all that were picked, when it came back."""
+    names = [spec.name for spec in found.asked.once]
+    picked = request.form.get("action", "").partition(":")[0] == rosterpicking.ACTION
+    return editing.cells(request.form, names) if picked else {}
 
 
 def _field(spec: ColumnSpec, entry: Mapping[str, str], problems: list[Problem]) -> FieldView:
@@ -241,8 +278,7 @@ def _field(spec: ColumnSpec, entry: Mapping[str, str], problems: list[Problem]) 
 
 def progress_of(bench: Bench) -> Progress | None:
     """The job that keeps the roster busy, or the one the address follows."""
-    asked = request.args.get(JOB_ARGUMENT, "")
-    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 16 else 0
+    number = number_in(request.args.get(JOB_ARGUMENT, "")) or 0
     return job_of(bench.roster.id, bench.roster.job_id or number)
 
 

@@ -7,6 +7,7 @@ Every button is a plain form; scripts only spare reloads.  What is typed is judg
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -34,6 +35,7 @@ from webapp import (
     rosterfiled,
     rosterfiles,
     rosterpage,
+    rosterpicking,
 )
 from webapp.rosterbench import Bench, bp, find, refreshed
 from webapp.rosterpage import JOB_ARGUMENT, Page
@@ -198,6 +200,21 @@ def _load(bench: Bench, _: str) -> Answer:
     return _back(bench, after="")
 
 
+def _pick(bench: Bench, then: str) -> Answer:
+    """Rows ticked in the 名册; `then`: filed at once, where nothing else can be in the roster."""
+    token = filing.token_of(request.form)
+    already = filing.already(token) if then and bench.view is None else None
+    if already is not None:
+        return redirect(url_for("requests.page", no=already), 303)
+    lines = rosterpicking.pick(bench)
+    faulty = sum(bool(line.problems) for line in lines)
+    if then == rosterpicking.FILED_AT_ONCE and bench.view is None and not faulty:
+        return _filed(refreshed(bench), token, [line.seq for line in lines])
+    rest = f"，其中有误 {faulty} 行，请改正" if faulty else ""
+    flash(f"已加入清册 {len(lines)} 行{rest}", "ok")
+    return _back(bench, after="", state="")
+
+
 def _choose(bench: Bench, _: str) -> Answer:
     chosen = {name: request.form.get(f"choice:{name}", "") for name in rosterpage.names(bench)}
     later = editing.choose(runtime(), actor(), bench.roster.id, chosen)
@@ -230,6 +247,7 @@ def upload(key: str = "", no: str = "") -> Answer:
             file_name=sent.filename,
             stated_rows=stated if bench.counts_rows else None,
             replace=request.form.get("mode") == "replace",
+            may=partial(editing.require, runtime(), actor()),
         )
     except errors.HallError as refusal:
         return _refused(bench, refusal)
@@ -263,7 +281,11 @@ def _submit(bench: Bench, what: str) -> Answer:
     if refused:
         page = rosterpage.build(bench, refused=refused, token=token)
         return draw(page), 422
-    seqs = None if what == "all" else _ticked()
+    return _filed(bench, token, None if what == "all" else _ticked())
+
+
+def _filed(bench: Bench, token: str, seqs: list[int] | None) -> Answer:
+    """File these rows, or all sound ones."""
     try:
         no = _file(bench, token, seqs)
     except engine.InFlight as blocking:
@@ -309,6 +331,7 @@ _ACTIONS: dict[str, Callable[[Bench, str], Answer]] = {
     "paste": _paste,
     "load": _load,
     "choose": _choose,
+    rosterpicking.ACTION: _pick,
     "upload": _upload_material,
     "remove": _remove_material,
     "submit": _submit,

@@ -118,7 +118,7 @@ def filed(view: RequestView, roster: Roster, asked: Asked, rows: int) -> Filed |
     form, texts = registry.roster(roster.form), filing.texts_of(roster.key)
     if form is None:
         return None
-    columns = form.columns(texts)
+    columns = [spec for spec in form.columns(texts) if not spec.column.internal]
 
     def address(**words: Any) -> str:
         return url_for("rosters.rows", no=view.no, form=form.form_id, **words)

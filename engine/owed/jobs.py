@@ -21,7 +21,7 @@ from sqlalchemy import Table, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine.database import transaction
+from engine.database import give_way, transaction
 from engine.models import Job
 from engine.models.base import UtcDateTime
 from engine.requests import incidents
@@ -120,6 +120,7 @@ class Work:
             self._write()
         if over:
             self._stop(_Pause)
+        give_way()
 
     @property
     def moved(self) -> bool:

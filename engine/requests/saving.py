@@ -219,7 +219,8 @@ def progress(case: Case) -> str:
     """One letter a step along the foretold path: d done, c current, x returned to, - ahead."""
     if not case.running:
         return _walked(case)
-    here = {task.task_spec.name for task in open_tasks(case.workflow)}
+    standing = (*open_tasks(case.workflow), *receiving(case.workflow))
+    here = {task.task_spec.name for task in standing}
     if case.incidents:
         # "review.BoundaryEventSplit" stands before "review", "post [child]" is one of "post"
         stuck = (token.task_spec.name for token in incidents.halted(case.workflow))

@@ -89,6 +89,8 @@ def urge(hands: Hands, case: Case) -> Problem | None:
         return Problem("request.not_applicant", "只有申请单位可以催办。")
     if case.status == "returned":
         return Problem("request.returned", "该业务已退回给您，请修改后重新提交，不需要催办。")
+    if not any(task.status == "open" and task.kind == "review" for task in case.open):
+        return Problem("urge.nobody", "业务正由系统自动处理，不需要催办。")
     return None
 
 

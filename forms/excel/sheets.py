@@ -88,10 +88,11 @@ class RosterSheet:
         self._guarded = filled and any(self._locked)
         self._words = [dict(spec.field.options) for spec in self.columns]
         self._format = cache(self._made_format)
-        self._sheet = made.add_worksheet(books.sheet_name(form.title))
+        name = texts.name if texts else form.title
+        self._sheet = made.add_worksheet(books.sheet_name(name))
         self._next, self._notes = FIRST_ROW - 1, 0
-        self._title = plain(f"{form.title}　{unit_name}".strip())
-        self._footer = unit_name or form.title
+        self._title = plain(f"{name}　{unit_name}".strip())
+        self._footer = unit_name or name
         self._headings()
 
     # ── rows ──────────────────────────────────────────────────────────────────────────────────

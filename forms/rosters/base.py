@@ -18,8 +18,11 @@ from engine.errors import Problem
 from forms.applications import Desk
 from forms.declared import FactGroup, FieldSpec, spec_of
 from handlers.centers import ServiceTexts
+from handlers.members.codes import FROZEN, NORMAL, SEALED
 
-__all__ = ["Choice", "Column", "ColumnSpec", "Desk", "RosterForm", "Row"]
+__all__ = ["LIST", "Choice", "Column", "ColumnSpec", "Desk", "RosterForm", "Row"]
+
+LIST = "prefilled"  # option of forms that have a 名册: a centre may do without (CX-U17)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +30,14 @@ class Column:
     """What a roster's column is besides its field.  Stands in `Annotated` beside Item and kind.
 
     `locked`: filled in by the centre (名册), a changed cell is refused (QDN-02).  `computed`: never
-    typed, shown after the check; not in the template.  `aliases`: headings real files use for it.
+    typed, shown after the check; not in the template.  `internal`: names a row and
+    means nothing to people; never drawn.  `aliases`: headings real files use for it.
     """
 
     width: int = 0  # in characters of the sheet; 0: from the label and the kind
     locked: bool = False
     computed: bool = False
+    internal: bool = False
     aliases: tuple[str, ...] = ()
 
 
@@ -98,6 +103,14 @@ class RosterForm(BaseModel):
     amount: ClassVar[str] = ""
     # Names of `ServiceTexts.options` this form reads, with their default.
     options: ClassVar[Mapping[str, str | int | bool]] = {}
+    first_way: ClassVar[str] = "single"  # the way in that is opened first, where nothing is ticked
+    # Nothing but what the 名册 offers can be in it, and it is filed from there (本月已提交数据).
+    only_picks: ClassVar[bool] = False
+
+    @classmethod
+    def picks(cls, texts: ServiceTexts) -> bool:
+        """May rows of the 名册 be ticked (`forms.rosters.picking`)?"""
+        return False
 
     @classmethod
     def columns(cls, texts: ServiceTexts | None = None) -> list[ColumnSpec]:
@@ -134,6 +147,12 @@ class RosterForm(BaseModel):
     def choose(cls, desk: Desk) -> list[Choice]:
         """What has to be chosen for the roster as a whole before rows are filled in."""
         return []
+
+    @classmethod
+    def seeks(cls, desk: Desk) -> Collection[str]:
+        """States of the accounts the entry form helps to find among the unit's people (查找职工);
+        none: whom it is about has to be typed."""
+        return (NORMAL, SEALED, FROZEN)
 
     @classmethod
     def prefill(cls, desk: Desk) -> Iterator[dict[str, str]]:

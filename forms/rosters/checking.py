@@ -22,6 +22,8 @@ from handlers.rosters.store import Line
 
 MEMORY_MAX = 5_000  # texts of a column that are known to be right, and what they are
 OPTIONS_TOLD_MAX = 6
+# 1,000 亿元: no unit's month, and what the longest roster adds up to is a number a database holds.
+ROW_CENTS_MAX = 10**13
 SUBJECT = "roster.subject"  # purpose of the keyed hash that says whom a row is about
 
 Key = tuple[str, ...]
@@ -45,6 +47,10 @@ def check(
     (cells_by or CellCheck(form, desk.texts, today=desk.today)).run(rows)
     form.judge(desk, rows)
     for row in rows:
+        if abs(row.amount_cents) > ROW_CENTS_MAX:
+            row.amount_cents = 0
+            text = "金额超过 1,000 亿元，请核对是否多填了数字。"
+            row.refuse("rosters.too_large", text, form.amount)
         if not row.subject and all(name in row.values for name in form.key):
             row.subject = blind(SUBJECT, "\0".join(row.values[name] for name in form.key))
     _find_twice(form, rows, taken)
@@ -102,11 +108,12 @@ class _Cell:
 
     __slots__ = (
         *("check", "codes", "depends", "locked", "memory", "most", "name", "remembers", "spec"),
-        "to_text",
+        *("to_text", "usual"),
     )
 
-    def __init__(self, spec: ColumnSpec, *, locked: bool) -> None:
+    def __init__(self, spec: ColumnSpec, *, locked: bool, usual: Any = "") -> None:
         self.spec, self.name, self.locked = spec, spec.name, locked
+        self.usual = usual if isinstance(usual, str) else ""  # what a cell left empty means
         kind = spec.field.kind
         self.check, self.to_text = kind.check, kind.to_text
         self.depends, self.most = bool(kind.depends), kind.maxlength + TYPED_SLACK
@@ -154,7 +161,9 @@ class CellCheck:
         columns = form.columns(texts)
         self._computed = [spec.name for spec in columns if spec.column.computed]
         made = [
-            _Cell(spec, locked=_locked(spec, texts)) for spec in columns if not spec.column.computed
+            _Cell(spec, locked=_locked(spec, texts), usual=form.model_fields[spec.name].default)
+            for spec in columns
+            if not spec.column.computed
         ]
         # a column that follows from another is checked behind it
         self._cells = sorted(made, key=lambda cell: cell.depends)
@@ -188,8 +197,9 @@ class CellCheck:
         else:
             plain = cells.tidy(text, cell.spec.field)
             if not plain or is_blank(plain):
-                row.values[cell.name] = ""
-                if cell.spec.field.required and not (cell.locked and self._given is not None):
+                required = cell.spec.field.required
+                row.values[cell.name] = "" if required else cell.usual
+                if required and not (cell.locked and self._given is not None):
                     row.problems.append(_missing(cell.spec))
                 return
             found = cells.lost_digits(plain, cell.spec.field) or cell.value(plain, context)

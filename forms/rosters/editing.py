@@ -169,14 +169,17 @@ def remove(
 
 
 def choose(rt: Runtime, actor: Actor, roster_id: int, chosen: Mapping[str, str]) -> bool:
-    """Keep what was chosen for the roster as a whole; True when a job judges its rows anew."""
+    """Keep what was chosen for the roster as a whole; True when a job judges its rows anew.
+
+    One thing is chosen after the other: what is still empty is asked for when the roster is filed.
+    """
     with transaction(rt.session):
         roster = held(rt, actor, roster_id)
         offered = form_of(roster).choose(desk_of(rt, actor, roster))
         kept = dict(roster.choices)
         for choice in offered:
             value = chosen.get(choice.name, kept.get(choice.name, ""))
-            if value not in dict(choice.options) and (value or choice.required):
+            if value and value not in dict(choice.options):
                 raise Refused(Problem(_CHOICE.code, _CHOICE.text, choice.name))
             kept[choice.name] = value
         if kept == roster.choices:

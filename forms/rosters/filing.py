@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import engine
@@ -17,12 +19,14 @@ from engine import Actor, Case, Outcome, Runtime
 from engine.calendar import ZONE
 from engine.database import transaction
 from engine.errors import Conflict, Forbidden, NotFound, Problem, Refused
+from engine.models import Instance
 from forms import registry
 from forms.applications import Desk
 from forms.base import missing_materials
 from forms.rosters import checking
 from forms.rosters.base import RosterForm, Row
 from handlers.centers import ServiceTexts
+from handlers.parameters import accepted_on
 from handlers.rosters import store
 from handlers.rosters.models import FAULTY, OPEN, SOUND, SUBMITTED, Roster
 
@@ -56,7 +60,15 @@ def desk_of(rt: Runtime, actor: Actor, roster: Roster) -> Desk:
         today=rt.clock().astimezone(ZONE).date(),
         texts=texts,
         choices={name: str(value) for name, value in roster.choices.items()},
+        accepted_on=_accepted_on(rt.session, roster),
     )
+
+
+def _accepted_on(session: Session, roster: Roster) -> date | None:
+    """Of a roster that belongs to a request already."""
+    if not roster.no:
+        return None
+    return accepted_on(session.scalars(select(Instance).where(Instance.no == roster.no)).one())
 
 
 def form_of(roster: Roster) -> type[RosterForm]:

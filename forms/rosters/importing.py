@@ -8,7 +8,7 @@ transaction, so that an import that was killed goes on behind its last row.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, cast
@@ -32,12 +32,12 @@ from forms.rosters.base import Row
 from forms.rosters.checking import CellCheck
 from forms.rosters.filing import desk_of, form_of
 from forms.rosters.parked import Opened
+from handlers.documents.content import clean_name
 from handlers.rosters import store
 from handlers.rosters.models import OPEN, SUBMITTED, Roster, RosterFile
 
 IMPORT = "rosters/import"
 PIECE_ROWS = 2_000  # a tenth of a second: nobody waits for the writer of SQLite longer
-FILE_NAME_CHARS_MAX = 255  # the column
 
 _BUSY = Problem("rosters.busy", "这张清册正在导入或办理，请等完成后再导入。")
 _NOT_OPEN = Problem("rosters.not_open", "这张清册已经在办理，不能再导入，请返回业务页面。")
@@ -52,22 +52,27 @@ def start_import(
     file_name: str,
     stated_rows: int | None = None,
     replace: bool = False,
+    may: Callable[[Roster], None] | None = None,
 ) -> int:
     """Order the import of a workbook; the id of its job.
 
     `stated_rows`: 导入条数 as typed, compared before anything is stored.  `replace`: the rows of
-    the roster go first.  Raises Refused for what is no roster file, Conflict for a busy roster.
+    the roster go first.  `may` raises when the roster, held by then, is not this person's any more:
+    it may have been filed while a large file was looked at.  Raises Refused for what is no roster
+    file, Conflict for a busy roster.
     The job's result is {"rows", "sound", "faulty", "notes", "text"} or {"refused": sentence}.
     """
     files.kind_of(content)
     roster_id = roster.id
     with transaction(rt.session):
         held = store.locked(rt.session, roster_id)
+        if may is not None:
+            may(held)
         if store.busy(rt.session, held):
             raise Conflict(_BUSY)
         if held.state not in (OPEN, SUBMITTED):
             raise Conflict(_NOT_OPEN)
-        name = file_name[-FILE_NAME_CHARS_MAX:]
+        name = clean_name(file_name, "清册")
         rt.session.execute(delete(RosterFile).where(RosterFile.roster_id == roster_id))
         rt.session.add(
             RosterFile(
@@ -160,7 +165,8 @@ class _Import:
     def _judge_marks(self, marks: Marks) -> None:
         """A template of another service, or another unit's, is filled with the wrong people."""
         if marks.form != self._form.form_id:
-            text = f"这是别的业务的模板，请下载“{self._form.title}”的模板填写后上传。"
+            name = self._desk.texts.name
+            text = f"这是别的业务的模板，请下载“{name}”的模板填写后上传。"
             raise refused("other_form", text)
         here = self._desk.unit_account_no
         if marks.unit and here and marks.unit != here:

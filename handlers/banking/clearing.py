@@ -34,10 +34,12 @@ from handlers.identifiers import compact
 from handlers.rosters.applying import Application, applier
 from handlers.rosters.store import Line
 from handlers.units import queries as units
+from handlers.units.models import Unit
+from handlers.units.states import CLOSED as UNIT_CLOSED
 
 STATEMENT_PIECE = 50  # each row is a voucher, most are a payment posted to its members too
 
-ACTIONS = {
+TREATMENTS = {
     "claim": "认领到单位",
     "settle": "用于缴款",
     "advance": "转入预缴户",
@@ -128,23 +130,23 @@ def clear(call: Call) -> dict[str, Any]:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).one()
-    action = values["action"]
-    if action not in POSSIBLE.get(receipt.state, ()):
+    treatment = values["treatment"]
+    if treatment not in POSSIBLE.get(receipt.state, ()):
         raise OperationFailed(_MOVED)
-    if action == "claim":  # what uses the money then names itself
+    if treatment == "claim":  # what uses the money then names itself
         receiving.book(call.rt, call.actor, receipt, owner)
         _try_match(call.rt, call.actor, receipt, no=call.no)
-        return _told(action, receipt)
+        return _told(treatment, receipt)
     receipt.settled_no = call.no
-    if action == "settle":
+    if treatment == "settle":
         _settle(call, receipt, int(values["payment"]))
     else:
-        _move_out(call, receipt, action)
-    return _told(action, receipt)
+        _move_out(call, receipt, treatment)
+    return _told(treatment, receipt)
 
 
-def _told(action: str, receipt: BankReceipt) -> dict[str, Any]:
-    return {"action": action, "cents": receipt.amount_cents, "unit": receipt.unit_account_no}
+def _told(treatment: str, receipt: BankReceipt) -> dict[str, Any]:
+    return {"treatment": treatment, "cents": receipt.amount_cents, "unit": receipt.unit_account_no}
 
 
 def _settle(call: Call, receipt: BankReceipt, payment_id: int) -> None:
@@ -163,17 +165,28 @@ def _settle(call: Call, receipt: BankReceipt, payment_id: int) -> None:
     allocating.settle(call.rt, call.actor, payment, source="suspense", receipts=[receipt])
 
 
-def _move_out(call: Call, receipt: BankReceipt, action: str) -> None:
+def for_nothing(unit: Unit | None, treatment: str) -> Problem | None:
+    """Money in advance of a unit that is closed would never be used.  Pure."""
+    if treatment != "advance" or unit is None or unit.unit_status != UNIT_CLOSED:
+        return None
+    text = "单位已销户，款项不能转入预缴户，请选择退回单位。"
+    return Problem("banking.closed_unit", text, "treatment")
+
+
+def _move_out(call: Call, receipt: BankReceipt, treatment: str) -> None:
     unit = units.unit(call.session, receipt.unit_account_no)
     assert unit is not None
+    problem = for_nothing(unit, treatment)
+    if problem is not None:
+        raise OperationFailed(problem)
     cents = receipt.open_cents
-    if action == "advance":
+    if treatment == "advance":
         target, business = receiving.advance(call.rt, unit), "advance_deposit"
     else:
         target, business = receiving.bank(call.rt, unit.branch_code), "suspense_clearing"
     receiving.move(call.rt, call.actor, receipt, target, business=business, cents=cents)
-    receipt.state = CLEARED if action == "advance" else REFUNDED
-    receipt.why = ACTIONS[action]
+    receipt.state = CLEARED if treatment == "advance" else REFUNDED
+    receipt.why = TREATMENTS[treatment]
     receipt.settled_at, receipt.settled_by = call.rt.clock(), call.actor.name
 
 

@@ -178,7 +178,7 @@ def book(rt: Runtime, actor: Actor, receipt: BankReceipt, unit_account_no: str) 
         business="suspense_deposit",
         branch_code=receipt.branch_code,
         lines=(
-            Line(_bank(rt, receipt.branch_code), -receipt.amount_cents),
+            Line(bank(rt, receipt.branch_code), -receipt.amount_cents),
             Line(suspense(rt, unit), receipt.amount_cents),
         ),
         unit_account_no=unit_account_no,
@@ -245,15 +245,11 @@ def _of_unit(rt: Runtime, kind: str, unit: Unit) -> int:
     )
 
 
-def _bank(rt: Runtime, branch: str) -> int:
+def bank(rt: Runtime, branch: str) -> int:
+    """The ledger account of the branch's collection account (归集户)."""
     return accounts.of_branch(
         rt.session, "bank", branch, opened_on=rt.clock().astimezone(ZONE).date()
     )
-
-
-def bank(rt: Runtime, branch: str) -> int:
-    """The ledger account of the branch's collection account (归集户)."""
-    return _bank(rt, branch)
 
 
 def open_receipts(

@@ -271,6 +271,21 @@ def _finish(rt: Runtime, unit: Unit, one: Remittance) -> None:
     rt.session.flush()
 
 
+def so_far(session: Session, payment_id: int) -> str:
+    """How far a job has come with a payment, for whoever waits for it; "" when none is at it."""
+    mine = Remittance.payment_id == payment_id
+    posted, lines = session.execute(
+        select(
+            func.coalesce(func.sum(Remittance.allocated), 0),
+            func.coalesce(func.sum(Remittance.headcount), 0),
+        ).where(mine)
+    ).one()
+    going = select(Remittance.id).where(mine, Remittance.state == POSTING)
+    if session.scalar(going.limit(1)) is None:
+        return ""
+    return f"款项已到账，正在计入职工账户，已计入 {posted:,} / {lines:,} 笔"
+
+
 def paid_through(session: Session, unit: Unit) -> str:
     """缴至年月 by the remittances: the last posted month before the first that is not; "" for none.
     Two months may be paid in the wrong order."""

@@ -82,18 +82,27 @@ def gate(session: Session, unit_account_no: str, day: date) -> Problem | None:
     if queries.value(session, cycle.FUND_YEAR_GATE, day) == cycle.NO_RULE:
         return None
     year = windows.fund_year(day)
-    if is_done(session, unit_account_no, year) or not _anybody(session, unit_account_no, year):
+    if not awaited(session, unit_account_no, year):
         return None
     text = f"7 月须先完成 {year} 年度核定，再办理本业务，请先办理年度核定。"
     return Problem("annual.first", text)
 
 
-def _anybody(session: Session, unit_account_no: str, year: int) -> bool:
-    """Whether somebody was there before the fund year began."""
-    found = select(IndividualAccount.id).where(
-        IndividualAccount.unit_account_no == unit_account_no,
-        IndividualAccount.account_status == NORMAL,
-        IndividualAccount.opened_on < windows.first_day(year),
+def awaited(session: Session, unit_account_no: str, year: int) -> bool:
+    """Whether the fund year is still to be assessed, and anybody can be: a unit whose people all
+    left in June has nobody who is paid through it, and is not kept waiting for ever."""
+    if is_done(session, unit_account_no, year):
+        return False
+    unit = units.unit(session, unit_account_no)
+    assert unit is not None, unit_account_no
+    account = IndividualAccount
+    there = (
+        account.paid_through_month >= june(year)
+        if unit.paid_through_month >= june(year)
+        else account.opened_on < windows.first_day(year)  # June is to be paid yet
+    )
+    found = select(account.id).where(
+        account.unit_account_no == unit_account_no, account.account_status == NORMAL, there
     )
     return session.scalar(found.limit(1)) is not None
 

@@ -13,7 +13,7 @@ from datetime import date
 from sqlalchemy.orm import Session
 
 from engine.errors import Problem
-from handlers.amounts import parse_money
+from handlers.amounts import money_text, parse_money
 from handlers.contributions import amounts, changes, windows
 from handlers.contributions.amounts import Derived, Shares
 from handlers.contributions.changes import Outcomes
@@ -76,8 +76,20 @@ def derive(rules: Terms, text: str, rates: Rates) -> Derived | Problem:
 def bounds(rules: Terms, derived: Derived) -> Problem | None:
     """Both the base and the monthly amount within their limits (QDN-02 note 2)."""
     problem = amounts.check_base(derived.base_cents, rules.bases)
+    if problem is not None and typed_column(rules.entry) == AMOUNT_COLUMN:
+        problem = replace(problem, text=_meant(rules, derived))
     problem = problem or amounts.check_amount(derived.shares.total_cents, rules.amounts)
     return problem and replace(problem, field=typed_column(rules.entry))
+
+
+def _meant(rules: Terms, derived: Derived) -> str:
+    """Somebody who typed an amount has not seen the base it stands for."""
+    limits, base = rules.bases, money_text(derived.base_cents)
+    if derived.base_cents > limits.high_cents:
+        rest = f"高于上限 {money_text(limits.high_cents)} 元，请减少月缴存额。"
+    else:
+        rest = f"低于下限 {money_text(limits.low_cents)} 元，请增加月缴存额。"
+    return f"月缴存额折合缴存基数 {base} 元，{rest}"
 
 
 # ── the rules of an adjustment ─────────────────────────────────────────────────────────────────

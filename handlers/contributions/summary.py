@@ -99,12 +99,17 @@ def is_due(unit_account_no: str, month: str) -> ColumnElement[bool]:
     )
 
 
+def anybody(session: Session, unit_account_no: str, month: str) -> bool:
+    """Whether there is anybody to be assessed."""
+    found = select(IndividualAccount.id).where(is_due(unit_account_no, month)).limit(1)
+    return session.scalar(found) is not None
+
+
 def months(session: Session, unit_account_no: str, first: str, count: int) -> list[MonthSummary]:
     """Consecutive months, the first of them compared with the one before it as it was assessed."""
     found: list[MonthSummary] = []
     ahead = _paid_ahead(session, unit_account_no)
-    for step in range(count):
-        month = month_after(first, step)
+    for month in _consecutive(first, count):
         if found and ahead < found[-1].month:  # the same people as the month before
             due = found[-1].due
             lines = _lines((due.headcount, due.total_cents), due, (0, 0, 0, 0, 0, 0), (0, 0))
@@ -112,6 +117,24 @@ def months(session: Session, unit_account_no: str, first: str, count: int) -> li
         else:
             found.append(_month(session, unit_account_no, month, first=not found))
     return found
+
+
+def dues(session: Session, unit_account_no: str, first: str, count: int) -> list[tuple[str, Due]]:
+    """The same months, only what each of them comes to: a fraction of the work."""
+    found: list[tuple[str, Due]] = []
+    ahead = _paid_ahead(session, unit_account_no)
+    for month in _consecutive(first, count):
+        same = found and ahead < found[-1][0]
+        found.append((month, found[-1][1] if same else _of_month(session, unit_account_no, month)))
+    return found
+
+
+def _consecutive(first: str, count: int) -> list[str]:
+    return [month_after(first, step) for step in range(count)]
+
+
+def _of_month(session: Session, unit_account_no: str, month: str) -> Due:
+    return Due(*(int(part) for part in session.execute(_due(unit_account_no, month)).one()))
 
 
 def _paid_ahead(session: Session, unit_account_no: str) -> str:
@@ -133,7 +156,7 @@ def _month(session: Session, unit_account_no: str, month: str, *, first: bool) -
             Remittance.state != CANCELLED,
         )
     )
-    due = Due(*(int(part) for part in session.execute(_due(unit_account_no, month)).one()))
+    due = _of_month(session, unit_account_no, month)
     if earlier is None and first:
         moves = _changes(session, unit_account_no, month)
         came, came_cents, left, left_cents, _, changed_cents = moves

@@ -69,6 +69,19 @@ def units_named(session: Session, typed: Collection[str]) -> dict[str, str]:
     return {text: (alone | found)[text] for text in typed if text in alone or text in found}
 
 
+def called(session: Session, typed: Collection[str]) -> dict[str, str]:
+    """The names of the units these texts mean, to be read back by whoever typed them."""
+    named = units_named(session, typed)
+    if not named:
+        return {}
+    query = select(Unit.unit_account_no, Unit.unit_name)
+    names: dict[str, str] = {}
+    for some in reads.parts(set(named.values())):
+        found = session.execute(query.where(Unit.unit_account_no.in_(some)))
+        names |= {number: name for number, name in found}
+    return {text: names[number] for text, number in named.items()}
+
+
 # ── the new unit takes over ────────────────────────────────────────────────────────────────────
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, case, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from engine.calendar import ZONE
-from engine.database import transaction
+from engine.database import number_in, transaction
 from engine.errors import HallError, OperationFailed, Problem, Refused
 from engine.operations import Call, operation
 from engine.owed import jobs
@@ -43,6 +43,7 @@ from handlers.units import queries as units
 JOB = "contributions/unpost"
 MESSAGE = "posting_undone"
 _GONE = Problem("unposting.gone", "没有找到这笔入账，请刷新后重新选择。", "remittance")
+_MOVED = Problem("unposting.moved", "这笔入账在审批期间已被撤销，请驳回本申请。")
 
 
 def problems(session: Session, one: Remittance, today_month: str) -> list[Problem]:
@@ -266,7 +267,8 @@ def _give_back(session: Session, payment: Payment, cents: int) -> None:
         receipt.state, receipt.payment_id = SUSPENDED, None
         receipt.why = "入账已撤销，请重新处理这笔款项。"
         if not cents:
-            break
+            return
+    raise AssertionError("money in suspense that no receipt shows")
 
 
 @jobs.handler(JOB, whole=True)
@@ -289,10 +291,12 @@ def undo_request(call: Call) -> dict[str, Any]:
     Result: {"pending": True when a job goes on and `posting_undone` will follow}.
     """
     values = call.data["values"]
-    text = str(values.get("remittance", ""))
-    one = call.session.get(Remittance, int(text)) if text.isdecimal() else None
+    number = number_in(str(values.get("remittance", "")))
+    one = call.session.get(Remittance, number) if number is not None else None
     if one is None or call.instance.scope != f"branch:{one.branch_code}":
         raise OperationFailed(_GONE)
+    if one.state != POSTED:
+        raise OperationFailed(_MOVED)
     try:
         reason = str(values.get("reason", ""))
         pending = undo_posted(call.rt, starter(call), one, reason, no=call.no)

@@ -1,18 +1,22 @@
 """When a base may be changed, and how often: the fund year, the window, the count of changes.
 
-A fund year runs from 1 July to 30 June and is named here by the year it begins in (SX-11.1).
+A fund year runs from 1 July to 30 June and is named here by the year it begins in (SX-11.1).  A
+change belongs to the year in which it was asked for: a review, or a long roster at midnight, must
+not take somebody's turn of the new year away.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date
+from datetime import date, datetime, time
 from typing import Any, cast
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import ColumnElement, Table, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from engine.calendar import ZONE
 from engine.errors import Problem
+from engine.models import Instance
 from handlers.contributions.models import BASE, MemberChange, UnitRateChange
 from handlers.contributions.reads import parts
 from handlers.ledger.interest import YEAR_START
@@ -56,12 +60,12 @@ def base_changes(session: Session, account_ids: Collection[int], year: int) -> d
     for some in parts(account_ids):
         query = (
             select(_CHANGE.c.individual_account_id, func.count())
+            .outerjoin(Instance, Instance.no == _CHANGE.c.no)
             .where(
                 _CHANGE.c.individual_account_id.in_(some),
                 _CHANGE.c.kind == BASE,
                 _CHANGE.c.undone_at.is_(None),
-                _CHANGE.c.effective_on >= first_day(year),
-                _CHANGE.c.effective_on < first_day(year + 1),
+                _asked_in(year, _CHANGE.c.effective_on),
             )
             .group_by(_CHANGE.c.individual_account_id)
         )
@@ -71,9 +75,22 @@ def base_changes(session: Session, account_ids: Collection[int], year: int) -> d
 
 def rate_changes(session: Session, unit_account_no: str, year: int) -> int:
     """How often the unit changed its rates in the fund year."""
-    query: Any = select(func.count()).where(
-        UnitRateChange.unit_account_no == unit_account_no,
-        UnitRateChange.effective_on >= first_day(year),
-        UnitRateChange.effective_on < first_day(year + 1),
+    query: Any = (
+        select(func.count())
+        .select_from(UnitRateChange)
+        .outerjoin(Instance, Instance.no == UnitRateChange.no)
+        .where(
+            UnitRateChange.unit_account_no == unit_account_no,
+            _asked_in(year, UnitRateChange.effective_on),
+        )
     )
     return int(session.scalar(query) or 0)
+
+
+def _asked_in(year: int, effective_on: Any) -> ColumnElement[bool]:
+    """By the day the request was accepted, or, without one, the day it took effect."""
+    first, end = (first_day(each) for each in (year, year + 1))
+    began, over = (datetime.combine(day, time(), ZONE) for day in (first, end))
+    asked = and_(Instance.started_at >= began, Instance.started_at < over)
+    by_effect = and_(Instance.id.is_(None), effective_on < end)
+    return and_(effective_on >= first, or_(asked, by_effect))

@@ -106,6 +106,6 @@ FACTS = Facts(
         StaffFacts("次旦主管", "*", (("业务主管", "*"), ("流程管理员", "*"))),
         # Repairs that touch money need a second admin.
         StaffFacts("罗布管理", "*", (("流程管理员", "*"),)),
-        StaffFacts("宋财务", "XZ02", tuple(("财务岗", f"XZ{n:02d}") for n in range(1, 9))),
+        StaffFacts("宋财务", "XZ01", tuple(("财务岗", f"XZ{n:02d}") for n in range(1, 9))),
     ),
 )

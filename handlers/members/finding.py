@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from handlers.identifiers import compact, mask_id
-from handlers.members.codes import ACCOUNT_STATUSES, CLOSED
+from handlers.members.codes import ACCOUNT_STATUSES
 from handlers.members.models import IndividualAccount, Person
 from handlers.members.operations import ID_PURPOSE
 from handlers.privacy.columns import is_value
@@ -27,11 +28,13 @@ class Found:
     status: str
 
 
-def among(session: Session, unit_account_no: str, asked: str, *, limit: int) -> list[Found]:
-    """Open accounts of the unit whose name contains, whose number begins with or whose whole
-    document number is what was typed."""
+def among(
+    session: Session, unit_account_no: str, asked: str, *, states: Collection[str], limit: int
+) -> list[Found]:
+    """Accounts of the unit in one of these states whose name contains, whose number begins with or
+    whose whole document number is what was typed."""
     text = asked.strip()[:ASKED_CHARS_MAX]
-    if len(text) < ASKED_CHARS_MIN or not unit_account_no:
+    if len(text) < ASKED_CHARS_MIN or not (unit_account_no and states):
         return []
     table = IndividualAccount
     number = table.individual_account_no
@@ -44,7 +47,7 @@ def among(session: Session, unit_account_no: str, asked: str, *, limit: int) -> 
         .join(Person, Person.id == table.person_id)
         .where(
             table.unit_account_no == unit_account_no,
-            table.account_status.not_in(CLOSED),
+            table.account_status.in_(states),
             or_(*like),
         )
         .order_by(number)

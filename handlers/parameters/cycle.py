@@ -12,6 +12,8 @@ from handlers.parameters.kinds import Choice, Whole
 
 CYCLE = "汇缴"
 NO_RULE = "none"
+# Taken alone, a file is written while the browser waits: some ten seconds, then proxies hang up.
+ROWS_WHILE_WAITING_MAX = 50_000
 
 AGE_RULE: Final = Choice(
     key="age_rule",
@@ -112,6 +114,6 @@ EXPORT_ROWS_ALONE: Final = Whole(
     group=CYCLE,
     source="glossary §10：大量导出须双人",
     low=0,
-    high=1_000_000,
+    high=ROWS_WHILE_WAITING_MAX,
     unit="行",
 )

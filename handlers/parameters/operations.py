@@ -12,6 +12,7 @@ from engine.calendar import ZONE
 from engine.database import one_at_a_time, transaction
 from engine.errors import Problem
 from handlers.centers import Center, CenterError
+from handlers.ledger.models import InterestSettlement
 from handlers.parameters import rules
 from handlers.parameters.declared import DEPOSIT_RATE, INTEREST_DAY_BASE
 from handlers.parameters.models import ParameterValue
@@ -49,8 +50,6 @@ def sync(session: Session, center: Center, *, now: datetime) -> int:
 
 def _settled(session: Session, added: Sequence[rules.Entry]) -> Problem | None:
     """A rate published late must not reach into days whose interest is paid already."""
-    from handlers.ledger.models import InterestSettlement
-
     finished = InterestSettlement.finished_at.is_not(None)
     last = session.scalar(select(func.max(InterestSettlement.posted_on)).where(finished))
     if last is None:

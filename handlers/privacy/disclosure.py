@@ -21,6 +21,7 @@ FIELDS_MAX = 20  # of one question: more than a page shows
 FIELDS_CHARS_MAX = 300  # the column
 NO_CHARS_MAX = 40  # the column
 KEY_CHARS_MAX = 80  # the column
+NAME_CHARS_MAX = 255  # the column
 PAGE_ROWS = 50
 
 
@@ -80,19 +81,25 @@ def reveal(
             raise Refused(Problem("privacy.fields", "没有这一项号码，请刷新页面后再查看。"))
         if not set(wanted) <= readable:
             raise Forbidden(Problem("privacy.forbidden", "您的岗位不能查看这项完整号码。"))
-        session.add(
-            Disclosure(
-                at=rt.clock(),
-                actor_id=actor.id,
-                actor_name=actor.name,
-                kind=kind,
-                key=key,
-                name=subject.name,
-                fields=",".join(wanted)[:FIELDS_CHARS_MAX],
-                no=no if no and possible(no) and len(no) <= NO_CHARS_MAX else None,
-            )
-        )
+        no = no if no and possible(no) and len(no) <= NO_CHARS_MAX else None
+        row = {"kind": kind, "key": key, "name": subject.name, "no": no}
+        session.add(_looked(rt, actor, wanted, **row))
         return subject, {field: subject.values[field] for field in wanted}
+
+
+def write_down(rt: Runtime, actor: Actor, fields: Sequence[str], **row: str) -> None:
+    """Numbers of many subjects are shown at once: one row says which page (`kind`, `key`, `name`).
+
+    A transaction of its own, committed before anything is shown; the caller asks who may see them.
+    """
+    row["name"] = row["name"][:NAME_CHARS_MAX]
+    with transaction(rt.session) as session:
+        session.add(_looked(rt, actor, fields, **row))
+
+
+def _looked(rt: Runtime, actor: Actor, fields: Sequence[str], **row: str | None) -> Disclosure:
+    said = ",".join(fields)[:FIELDS_CHARS_MAX]
+    return Disclosure(at=rt.clock(), actor_id=actor.id, actor_name=actor.name, fields=said, **row)
 
 
 def register_page(

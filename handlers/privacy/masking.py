@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from engine.runtime import Actor
+from engine.runtime import ANYWHERE, Actor
 from handlers.identifiers import mask_card, mask_id, mask_mobile
 
 KINDS: dict[str, Callable[[str], str]] = {
@@ -57,11 +57,17 @@ def is_personal(mask: Callable[[str], str] | None) -> bool:
 
 def may_read(policy: Policy, actor: Actor, kind: str, domains: Iterable[str]) -> bool:
     """Does one of the actor's posts, held in one of these domains, read this kind in full?"""
-    return any(
-        kind in kinds and actor.holds(role, domain)
-        for role, kinds in policy.items()
-        for domain in domains
-    )
+    readable = readable_by(policy, actor)
+    return any(kind in readable.get(domain, ()) for domain in (*domains, ANYWHERE))
+
+
+def readable_by(policy: Policy, actor: Actor) -> dict[str, frozenset[str]]:
+    """Domain of a post → kinds of numbers it may read in full; only domains with such a post."""
+    found: dict[str, frozenset[str]] = {}
+    for role, domain in actor.posts:
+        if kinds := frozenset(policy.get(role, ())):
+            found[domain] = found.get(domain, frozenset()) | kinds
+    return found
 
 
 def masked_text(text: str) -> str:

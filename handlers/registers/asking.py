@@ -6,8 +6,8 @@ none is named beside its field and nothing is read, a page size nobody offers is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
@@ -15,12 +15,14 @@ from sqlalchemy import ColumnElement, and_
 
 from engine.calendar import ZONE
 from engine.database import number_in
-from engine.errors import Problem, Refused
-from engine.runtime import Actor
+from engine.errors import Forbidden, Problem, Refused
+from engine.runtime import ANYWHERE, Actor
 from handlers.identifiers import compact, half_width
 from handlers.ledger.interest import fund_year, fund_year_of
 from handlers.months import is_month, month_of
-from handlers.registers.declaring import Filter, Register
+from handlers.privacy import masking
+from handlers.privacy.masking import Policy
+from handlers.registers.declaring import Column, Filter, Register
 from handlers.units.reach import UNIT as UNIT_DOMAIN
 
 WORDS_CHARS_MAX = 60  # longer than any name or number that is looked for
@@ -30,6 +32,7 @@ FUND_YEARS_OFFERED = 10
 UNIT = "unit"
 ROWS = "rows"
 PAGING = frozenset({"after", "before"})
+IN_FULL = "完整号码"
 WRONG_DAY = "请按 2026-07-01 的样式填写。"
 WRONG_MONTH = "请按 2026-07 的样式填写。"
 WRONG_ORDER = "结束不能早于开始，请核对。"
@@ -39,21 +42,30 @@ _FIRST_YEAR, _LAST_YEAR = 1950, 2199
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who asks: the domains of their posts, the day, and the one unit an operator belongs to."""
+    """Who asks: the domains of their posts, the day, and the one unit an operator belongs to.
+
+    `full`: domain → kinds of numbers a post held there may read unmasked, if asked for.
+    """
 
     domains: Set[str]
     today: date
     unit_account_no: str = ""
+    full: Mapping[str, Set[str]] = field(default_factory=dict)
 
     @property
     def kind(self) -> Literal["operator", "staff"]:
         return "operator" if self.unit_account_no else "staff"
 
+    def reads_in_full(self, domains: Iterable[str]) -> frozenset[str]:
+        """Kinds of numbers this reader may see unmasked in rows of these domains."""
+        return frozenset().union(*(self.full.get(one, ()) for one in (*domains, ANYWHERE)))
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """`words`: parameter → text, as an address carries it; `values`: filter → what it means
-    (text, an id, a year, (first, last)); `problems`: parameter → sentence."""
+    (text, an id, a year, (first, last)); `problems`: parameter → sentence; `full`: with unmasked
+    numbers where the reader may see them, which no address can say (`in_full`)."""
 
     register: Register
     reader: Reader
@@ -62,6 +74,7 @@ class Asked:
     problems: Mapping[str, str] = field(default_factory=dict)
     unit: str = ""
     rows: int = PAGE_ROWS
+    full: bool = False
 
     @property
     def ready(self) -> bool:
@@ -96,7 +109,8 @@ class Asked:
     @property
     def shown(self) -> list[tuple[str, str]]:
         """The conditions in words, for sheets and files; no number of a person among them."""
-        found = [("单位账号", self.unit)] if self.unit else []
+        found = [("号码", IN_FULL)] if self.full else []
+        found += [("单位账号", self.unit)] if self.unit else []
         for one in self.register.filters:
             value = self.values.get(one.name)
             if value is not None and one.kind != "number":
@@ -107,11 +121,31 @@ class Asked:
 _NAMING = ("name", "person", "number", "account")
 
 
-def reader_of(actor: Actor, today: date) -> Reader:
-    """An operator's one post is in one unit; everybody else reads what their posts reach."""
+def reader_of(actor: Actor, today: date, policy: Policy | None = None) -> Reader:
+    """An operator's one post is in one unit; everybody else reads what their posts reach.
+
+    `policy`: the centre's [privacy]; without it every number stays masked.
+    """
     units = [domain for domain in actor.domains if domain.startswith(UNIT_DOMAIN)]
     own = units[0].removeprefix(UNIT_DOMAIN) if len(actor.domains) == len(units) == 1 else ""
-    return Reader(actor.domains, today, own)
+    return Reader(actor.domains, today, own, masking.readable_by(policy or {}, actor))
+
+
+def personal(columns: Iterable[Column], reader: Reader) -> tuple[str, ...]:
+    """Kinds of numbers among these columns that the reader may see in full in some domain."""
+    kinds = dict.fromkeys(column.kind for column in columns if column.kind in masking.KINDS)
+    readable = reader.reads_in_full(reader.full)
+    return tuple(kind for kind in kinds if kind in readable)
+
+
+def in_full(asked: Asked, columns: Iterable[Column]) -> Asked:
+    """The same with unmasked numbers; whoever calls writes down that they were looked at.
+
+    Raises Forbidden when no post of the reader may see a number of these columns.
+    """
+    if not personal(columns, asked.reader):
+        raise Forbidden(Problem("privacy.forbidden", "您的岗位不能查看这里的完整号码。"))
+    return replace(asked, full=True)
 
 
 def ask(register: Register, reader: Reader, words: Mapping[str, str]) -> Asked:
@@ -190,6 +224,8 @@ def _typed(one: Filter, words: Mapping[str, str], today: date) -> dict[str, str]
 def _default(one: Filter, today: date) -> tuple[str, ...]:
     if one.default == "latest":
         return (next(iter(fund_years(today))),)
+    if one.default == "first":
+        return (next(iter(one.options)),)
     first = {
         "month": today.replace(day=1),
         "fund_year": fund_year(fund_year_of(today))[0],

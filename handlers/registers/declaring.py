@@ -2,7 +2,8 @@
 
 One declaration gives the page, its sums, its paging, the workbook and the sheet of paper.  Every
 register names the columns that say whose a row is (`Reach`); the mechanism adds the condition, so
-that no register can forget it.  Numbers of persons are masked by the kind of their column.
+that no register can forget it.  Numbers of persons are masked by the kind of their column, for
+everybody but who holds a post the centre lets read them, and asks to (`asking.in_full`).
 """
 
 from __future__ import annotations
@@ -14,30 +15,25 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import ColumnElement, Select, false, or_, true
 
 from engine.runtime import ANYWHERE
-from handlers.identifiers import mask_card, mask_id, mask_mobile
-from handlers.privacy.masking import masked_text
+from handlers.privacy import masking
 from handlers.units.reach import BRANCH, UNIT, within
 
 if TYPE_CHECKING:
     from handlers.registers.asking import Asked
 
-Plain = Literal["text", "note", "name", "state", "id_no", "mobile", "card"]
+Personal = Literal["id_no", "mobile", "bank_card"]  # the kinds of a centre's [privacy]
+Plain = Literal["text", "note", "name", "state"] | Personal
 Measured = Literal["money", "count", "rate", "day", "month", "moment"]
 Kind = Plain | Measured
 # What everybody reads of such a value, in pages and in files alike; `note`: typed by people.
-MASKS: Mapping[str, Callable[[str], str]] = {
-    "id_no": mask_id,
-    "mobile": mask_mobile,
-    "card": mask_card,
-    "note": masked_text,
-}
+MASKS: Mapping[str, Callable[[str], str]] = masking.KINDS | {"note": masking.masked_text}
 NUMERIC = frozenset({"money", "count", "rate"})
 # A telephone shows a row as a small card: head and key share its first line, a row has one of its
 # own, off is left out.
 Phone = Literal["head", "key", "row", "end", "off"]
 Looked = Literal["text", "account", "words", "name", "choice", "number", "person"]
 FilterKind = Looked | Literal["days", "months", "fund_year"]
-Default = Literal["", "month", "fund_year", "year", "latest"]
+Default = Literal["", "month", "fund_year", "year", "latest", "first"]
 Audience = Literal["operator", "staff", "both"]
 OrderKind = Literal["text", "int", "day", "moment"]
 
@@ -76,12 +72,12 @@ class Column:
     def parts(self) -> tuple[Any, ...]:
         return self.of if isinstance(self.of, tuple) else (self.of,)
 
-    def value(self, raw: Sequence[Any]) -> Any:
-        """What people may read of the columns `parts`."""
+    def value(self, raw: Sequence[Any], full: Set[str] = frozenset()) -> Any:
+        """What people may read of the columns `parts`; `full`: kinds of numbers not masked."""
         value = self.read(*raw) if self.read else raw[0]
         if self.words is not None:
             value = self.words.get(value, value)
-        mask = MASKS.get(self.kind)
+        mask = None if self.kind in full else MASKS.get(self.kind)
         return mask(value) if mask and value else value
 
 
@@ -93,7 +89,7 @@ class Filter:
     else the whole name; person: an ID number, which travels as the number of a row; number: the id
     of a row, from a link; days and months: from … to, both included; fund_year: one that has ended.
     `where` replaces the comparison.  `default`: what holds while nobody asks otherwise (this month,
-    this fund year, the last twelve months, the latest ended fund year).
+    this fund year, the last twelve months, the latest ended fund year, the first of its options).
     """
 
     name: str
@@ -121,7 +117,8 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Whose a row is: (unit, branch) columns; several pairs when several units may see it.
+    """Whose a row is: (unit, branch) columns; several pairs when several units may see it, of which
+    the first is whose it is.
 
     `scoped`: the columns hold domains ("unit:0208…") instead of bare numbers.
     """
@@ -140,6 +137,15 @@ class Reach:
         found += [branch.in_(branches) for _, branch in self.pairs if branches]
         return or_(false(), *found)
 
+    @property
+    def owner(self) -> tuple[Any, Any]:
+        return self.pairs[0]
+
+    def domains(self, owner: Sequence[Any]) -> frozenset[str]:
+        """Where a post must be held to read the numbers of a row with these `owner` values."""
+        unit, branch = owner
+        return frozenset((unit if self.scoped else f"{UNIT}{unit}", f"{BRANCH}{branch}"))
+
     def of_unit(self, unit_account_no: str) -> ColumnElement[bool]:
         wanted = UNIT + unit_account_no if self.scoped else unit_account_no
         return or_(*(unit == wanted for unit, _ in self.pairs))
@@ -149,9 +155,11 @@ class Reach:
 class Register:
     """One register.  `source`: a Select without columns (tables, joins, what always holds).
 
-    `sources`: ids of the manuals' rows it answers.  `needs`: at least one of these filters must be
-    asked by everybody.  `narrow`: a reader of many units must name a unit or a person, for only
-    those are found along an index.  `params`: values of bound parameters of its expressions.
+    `sources`: ids of the manuals' rows it answers, or the capability where no manual has it.
+    `needs`: at least one of these filters must be asked by everybody.  `narrow`: a reader of many
+    units must name a unit or a person, for only those are found along an index.
+    `params`: values of bound parameters of its expressions.
+    `extra`: what links need beside the columns, by name.
     `grouped`: primary keys of the tables a row is of, when its columns are sums over other rows.
     `noun`: what its rows are counted in; `empty`: what to do when there are none.
     `page`: an own page of the hall that shows it (its endpoint); files come from here all the same.
@@ -162,7 +170,7 @@ class Register:
     sources: tuple[str, ...]
     columns: tuple[Column, ...]
     filters: tuple[Filter, ...]
-    source: Callable[[], Select[Any]]
+    source: Select[Any]
     reach: Reach
     order: tuple[Order, ...]
     newest_first: bool = True
@@ -176,9 +184,3 @@ class Register:
     empty: str = "可以放宽查询条件再查询。"
     page: str = ""
     icon: str = "list-search"
-
-    def column(self, name: str) -> Column:
-        return next(column for column in self.columns if column.name == name)
-
-    def filter(self, name: str) -> Filter | None:
-        return next((one for one in self.filters if one.name == name), None)

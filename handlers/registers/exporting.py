@@ -2,7 +2,7 @@
 
 Up to `EXPORT_ROWS_ALONE` rows somebody downloads alone; more needs a second person (the services
 `large_export` and `large_export_staff`), and the file then waits, sealed, for the one who asked.
-Numbers stay masked in every file.
+So does every file with unmasked numbers, however short; all others hold masked ones.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -30,6 +31,14 @@ KEEP_FILE = timedelta(days=3)
 FILES_SHOWN_MAX = 50
 
 _GONE = Problem("registers.no_file", "没有找到这个导出文件，可能已经过期，请重新申请导出。")
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """For whom somebody takes rows away: "unit:0208…" or "branch:QDN01", and the branch's code."""
+
+    scope: str
+    branch: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +65,22 @@ def alone_max(session: Session, asked: Asked) -> int:
     return int(parameters.value(session, EXPORT_ROWS_ALONE, asked.reader.today))
 
 
-def refusal(asked: Asked, rows: int, *, alone: int) -> Problem | None:
-    """Why this cannot be downloaded now; None when it may."""
+def unready(asked: Asked) -> Problem | None:
+    """Why nothing can be read of this."""
     if asked.problems:
         return Problem("registers.wrong_filter", "查询条件有误，请改正后重新查询，再下载。")
     if asked.missing:
         return Problem("registers.missing_filter", asked.missing)
+    return None
+
+
+def refusal(asked: Asked, rows: int, *, alone: int) -> Problem | None:
+    """Why one person cannot take this away alone; None when they may."""
+    if (problem := unready(asked)) is not None:
+        return problem
+    if asked.full:
+        text = "带完整号码的数据须他人同意，请在查询页面点“申请导出”。"
+        return Problem("registers.second_person", text)
     if rows > alone:
         text = f"共 {rows:,} 行，超过一个人可以导出的 {alone:,} 行，请在查询页面点“申请导出”。"
         return Problem("registers.second_person", text)
@@ -78,14 +97,12 @@ def out_of_bounds(rows: int) -> Problem | None:
     return Problem("registers.too_many", text)
 
 
-def record(rt: Runtime, actor: Actor, taken: Taken) -> None:
+def record(rt: Runtime, actor: Actor, whose: Whose, taken: Taken) -> None:
     """Write down who takes what; a transaction of its own, before anything is sent."""
     with transaction(rt.session) as session:
         session.add(
-            ExportRecord(
-                at=rt.clock(),
-                actor_id=actor.id,
-                actor_name=actor.name,
+            _record(
+                *(rt, actor, whose),
                 register=taken.offered.key,
                 title=taken.offered.name,
                 conditions=taken.conditions,
@@ -93,6 +110,17 @@ def record(rt: Runtime, actor: Actor, taken: Taken) -> None:
                 rows=taken.rows,
             )
         )
+
+
+def _record(rt: Runtime, actor: Actor, whose: Whose, **taken: Any) -> ExportRecord:
+    return ExportRecord(
+        at=rt.clock(),
+        actor_id=actor.id,
+        actor_name=actor.name,
+        scope=whose.scope,
+        branch=whose.branch,
+        **taken,
+    )
 
 
 # ── files that wait ────────────────────────────────────────────────────────────────────────────
@@ -129,17 +157,15 @@ def files_of(rt: Runtime, actor: Actor) -> Sequence[ExportFile]:
     ).all()
 
 
-def fetch(rt: Runtime, actor: Actor, file_id: int) -> tuple[ExportFile, bytes]:
+def fetch(rt: Runtime, actor: Actor, whose: Whose, file_id: int) -> tuple[ExportFile, bytes]:
     """The file and what is in it, for its owner; each time is written down.  Raises NotFound."""
     with transaction(rt.session) as session:
         row = session.get(ExportFile, file_id) if possible(file_id) else None
         if row is None or row.owner_id != actor.id or row.expires_at <= rt.clock():
             raise NotFound(_GONE)
         session.add(
-            ExportRecord(
-                at=rt.clock(),
-                actor_id=actor.id,
-                actor_name=actor.name,
+            _record(
+                *(rt, actor, whose),
                 register=row.register,
                 title=row.title,
                 conditions=row.conditions,

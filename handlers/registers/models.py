@@ -20,11 +20,16 @@ CONDITIONS_CHARS_MAX = 500
 
 
 class ExportRecord(Base):
-    """One download or print; rows are only appended.  `no`: the request that allowed it."""
+    """One download or print; rows are only appended.  `no`: the request that allowed it.
+
+    `scope` ("unit:0208…" or "branch:QDN01") and `branch`: for whom it was taken, as in a request.
+    """
 
     __tablename__ = "hall_export_record"
     __table_args__ = (
         Index("ix_hall_export_record_at", "at", "id"),
+        Index("ix_hall_export_record_scope", "scope", "at", "id"),
+        Index("ix_hall_export_record_branch", "branch", "at", "id"),
         Index("ix_hall_export_record_actor", "actor_id", "at"),
         CheckConstraint("kind in ('xlsx', 'pdf', 'print', 'file')", name="kind_known"),
         CheckConstraint("rows >= 0", name="rows_not_negative"),
@@ -34,6 +39,8 @@ class ExportRecord(Base):
     at: Mapped[datetime]
     actor_id: Mapped[str] = mapped_column(String(80))
     actor_name: Mapped[str] = mapped_column(String(120))
+    scope: Mapped[str] = mapped_column(String(80), default="")
+    branch: Mapped[str] = mapped_column(String(20), default="")
     register: Mapped[str] = mapped_column(String(60))
     title: Mapped[str] = mapped_column(String(120))
     conditions: Mapped[str] = mapped_column(String(CONDITIONS_CHARS_MAX))

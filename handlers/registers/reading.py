@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -28,7 +29,6 @@ from sqlalchemy.orm import Session
 
 from handlers.registers import cursors
 from handlers.registers.asking import Asked
-from handlers.registers.declaring import Register
 
 PIECE_ROWS = 2_000  # of a file: a fraction of a second each, then the transaction is let go
 
@@ -109,7 +109,7 @@ def pieces(session: Session, asked: Asked) -> Iterator[list[Line]]:
 def statement(asked: Asked) -> Select[Any]:
     """What is asked, of what is the reader's: no columns yet."""
     register = asked.register
-    return register.source().where(register.reach.within(asked.reader.domains), *asked.conditions)
+    return register.source.where(register.reach.within(asked.reader.domains), *asked.conditions)
 
 
 def rows_statement(
@@ -121,7 +121,7 @@ def rows_statement(
     downwards = register.newest_first != back
     found = (
         statement(asked)
-        .add_columns(*parts, *register.extra.values(), *keys)
+        .add_columns(*parts, *register.extra.values(), *keys, *register.reach.owner)
         .group_by(*register.grouped)
         .order_by(*(key.desc() if downwards else key.asc() for key in keys))
         .limit(limit)
@@ -173,18 +173,23 @@ def _lines(
     session: Session, asked: Asked, place: Sequence[Any] | None, *, back: bool, limit: int
 ) -> list[Line]:
     query = rows_statement(asked, place, back=back, limit=limit)
-    return [_line(asked.register, row) for row in session.execute(query, _params(asked))]
+    return [_line(asked, row) for row in session.execute(query, _params(asked))]
 
 
-def _line(register: Register, row: Row[Any]) -> Line:
-    values, at = [], 0
-    for column in register.columns:
-        end = at + len(column.parts)
-        values.append(column.value(row[at:end]))
-        at = end
-    end = at + len(register.extra)
-    extra = dict(zip(register.extra, row[at:end], strict=True))
-    return Line(tuple(values), extra, cursors.write(row[end:]))
+def _line(asked: Asked, row: Row[Any]) -> Line:
+    """What `rows_statement` selects, in its order: columns, extra, keys, owner."""
+    register, cells = asked.register, iter(row)
+    full = _full(asked, row[-2:]) if asked.full else frozenset()
+    values = [
+        column.value(list(islice(cells, len(column.parts))), full) for column in register.columns
+    ]
+    extra = dict(zip(register.extra, islice(cells, len(register.extra)), strict=True))
+    keys = list(islice(cells, len(register.order)))
+    return Line(tuple(values), extra, cursors.write(keys))
+
+
+def _full(asked: Asked, owner: Sequence[Any]) -> frozenset[str]:
+    return asked.reader.reads_in_full(asked.register.reach.domains(owner))
 
 
 def _sums(session: Session, asked: Asked, first: Sequence[Any] | None) -> tuple[Sums, int]:

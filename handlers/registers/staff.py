@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, select
@@ -14,24 +13,16 @@ from handlers.members.codes import ACCOUNT_STATUSES, CLOSED, FROZEN, NORMAL, SEA
 from handlers.members.models import IndividualAccount, Person
 from handlers.members.queries import CLOSED_KINDS
 from handlers.registers.asking import Asked
-from handlers.registers.declaring import Column, Drill, Filter, Order, Reach, Register
-from handlers.registers.who import ACCOUNT, ASK_WHO, ID_NO, MEMBER, NAME, STATUS_TONES, WHO
+from handlers.registers.columns import ask_choice, ask_days, count, day, money, month, rate, state
+from handlers.registers.declaring import Column, Drill, Filter, Order, Register
+from handlers.registers.who import ASK_WHO, MEMBER, MEMBERS_REACH, STATUS_TONES, WHO
 from handlers.units.rules import rates_text
 
 _ACCOUNT = IndividualAccount
 _NORMAL = _ACCOUNT.account_status == NORMAL
 _MONTHLY = _ACCOUNT.unit_monthly_amount_cents + _ACCOUNT.individual_monthly_amount_cents
 _STATUSES = {code: "销户" if code in CLOSED else words for code, words in ACCOUNT_STATUSES.items()}
-_LOAN_STATES = {"normal": "正常", "overdue": "逾期", "settled": "结清"}
-
-
-def _members() -> Select[Any]:
-    return (
-        select()
-        .select_from(_ACCOUNT)
-        .join(Person, Person.id == _ACCOUNT.person_id)
-        .join(LedgerAccount, LedgerAccount.id == _ACCOUNT.ledger_account_id)
-    )
+_ASK_STATUS = {NORMAL: "正常", SEALED: "封存", FROZEN: "冻结", CLOSED_KINDS: "销户"}
 
 
 def _status(value: str, _asked: Asked) -> ColumnElement[bool]:
@@ -45,16 +36,15 @@ def _card(bank: str, number: str) -> str:
     return f"{bank} {number[-4:]}".strip()
 
 
-def _rates(unit: Decimal, individual: Decimal) -> str:
-    return str(rates_text(unit, individual))
-
-
 MEMBERS = Register(
     key="members",
     title="职工信息查询",
     sources=("XZ-6.1a", "CX-U07", "QDN-06.1", "SX-4.2"),
-    source=_members,
-    reach=Reach(((_ACCOUNT.unit_account_no, _ACCOUNT.branch_code),)),
+    source=select()
+    .select_from(_ACCOUNT)
+    .join(Person, Person.id == _ACCOUNT.person_id)
+    .join(LedgerAccount, LedgerAccount.id == _ACCOUNT.ledger_account_id),
+    reach=MEMBERS_REACH,
     order=(Order(_ACCOUNT.individual_account_no, "text"),),
     newest_first=False,
     extra=MEMBER,
@@ -73,39 +63,25 @@ MEMBERS = Register(
             words=_STATUSES,
             tones=STATUS_TONES,
         ),
-        Column(name="opened_on", label="开户日期", of=_ACCOUNT.opened_on, kind="day", phone="off"),
-        Column(name="month", label="汇缴年月", of=_ACCOUNT.paid_through_month, kind="month"),
+        day("opened_on", "开户日期", _ACCOUNT.opened_on, phone="off"),
+        month("month", "汇缴年月", _ACCOUNT.paid_through_month),
         Column(
             name="rates",
             label="缴存比例",
             of=(_ACCOUNT.unit_rate, _ACCOUNT.individual_rate),
-            read=_rates,
+            read=rates_text,
             phone="off",
         ),
         # 月缴存额 and 工资基数 of 正常 accounts alone, like the sums of the page
-        Column(
-            name="base",
-            label="工资基数",
-            of=case((_NORMAL, _ACCOUNT.contribution_base_cents), else_=None),
-            kind="money",
+        money(
+            "base",
+            "工资基数",
+            case((_NORMAL, _ACCOUNT.contribution_base_cents), else_=None),
             total=True,
             phone="off",
         ),
-        Column(
-            name="monthly",
-            label="月缴存额",
-            of=case((_NORMAL, _MONTHLY), else_=None),
-            kind="money",
-            total=True,
-        ),
-        Column(
-            name="balance",
-            label="余额",
-            of=LedgerAccount.balance_cents,
-            kind="money",
-            total=True,
-            phone="key",
-        ),
+        money("monthly", "月缴存额", case((_NORMAL, _MONTHLY), else_=None), total=True),
+        money("balance", "余额", LedgerAccount.balance_cents, total=True, phone="key"),
         Column(
             name="card",
             label="联名卡",
@@ -116,21 +92,13 @@ MEMBERS = Register(
     ),
     filters=(
         *ASK_WHO,
-        Filter(
-            name="status",
-            label="账户状态",
-            kind="choice",
-            options={
-                NORMAL: "正常",
-                SEALED: "封存",
-                FROZEN: "冻结",
-                CLOSED_KINDS: "销户",
-            },
-            where=_status,
-        ),
-        Filter(name="opened", label="开户日期", kind="days", of=_ACCOUNT.opened_on),
+        ask_choice("status", "账户状态", _ASK_STATUS, where=_status),
+        ask_days("opened", "开户日期", _ACCOUNT.opened_on),
     ),
 )
+
+
+# ── loans ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def _loans() -> Select[Any]:
@@ -150,22 +118,14 @@ def _loans() -> Select[Any]:
     )
 
 
-_MEMBERS_REACH = Reach(((_ACCOUNT.unit_account_no, _ACCOUNT.branch_code),))
-_LOAN_STATE = Column(
-    name="state",
-    label="贷款状态",
-    of=Loan.loan_status,
-    kind="state",
-    words=_LOAN_STATES,
-    tones={"正常": "done", "逾期": "stop"},
-)
+_LOAN_STATES = {"normal": "正常", "overdue": "逾期", "settled": "结清"}
 
 MEMBER_LOANS = Register(
     key="member_loans",
     title="职工贷款查询",
     sources=("XZ-6.1d",),
-    source=_loans,
-    reach=_MEMBERS_REACH,
+    source=_loans(),
+    reach=MEMBERS_REACH,
     order=(Order(Loan.id, "int"), Order(_ACCOUNT.id, "int")),
     extra=MEMBER | {"loan": Loan.id},
     noun="笔",
@@ -180,48 +140,31 @@ MEMBER_LOANS = Register(
             phone="row",
             drill=Drill("register:loan_repayments", {"loan": "loan"}),
         ),
-        Column(name="disbursed_on", label="放款日期", of=Loan.disbursed_on, kind="day"),
-        Column(
-            name="amount",
-            label="贷款金额",
-            of=Loan.contract_amount_cents,
-            kind="money",
-            total=True,
-            phone="off",
-        ),
-        Column(name="periods", label="期数", of=Loan.periods, kind="count", phone="off"),
-        Column(name="rate", label="年利率", of=Loan.loan_rate, kind="rate", phone="off"),
-        Column(
-            name="balance",
-            label="贷款余额",
-            of=-LedgerAccount.balance_cents,  # 委托贷款 is a debit account
-            kind="money",
-            total=True,
-            phone="key",
-        ),
-        Column(name="due", label="到期日期", of=Loan.due_maturity, kind="day", phone="off"),
-        _LOAN_STATE,
-    ),
-    filters=(
-        *ASK_WHO,
-        Filter(
-            name="state", label="贷款状态", kind="choice", of=Loan.loan_status, options=_LOAN_STATES
+        day("disbursed_on", "放款日期", Loan.disbursed_on),
+        money("amount", "贷款金额", Loan.contract_amount_cents, total=True, phone="off"),
+        count("periods", "期数", Loan.periods, phone="off"),
+        rate("rate", "年利率", Loan.loan_rate, phone="off"),
+        # 委托贷款 is a debit account
+        money("balance", "贷款余额", -LedgerAccount.balance_cents, total=True, phone="key"),
+        day("due", "到期日期", Loan.due_maturity, phone="off"),
+        state(
+            Loan.loan_status,
+            {"正常": "done", "逾期": "stop"},
+            label="贷款状态",
+            words=_LOAN_STATES,
         ),
     ),
+    filters=(*ASK_WHO, ask_choice("state", "贷款状态", _LOAN_STATES, Loan.loan_status)),
 )
 
-
-def _repayments() -> Select[Any]:
-    return _loans().join(LoanRepayment, LoanRepayment.loan_id == Loan.id)
-
-
 _PART = LoanRepayment
+
 LOAN_REPAYMENTS = Register(
     key="loan_repayments",
     title="还款信息查询",
     sources=("XZ-6.1d",),
-    source=_repayments,
-    reach=_MEMBERS_REACH,
+    source=_loans().join(_PART, _PART.loan_id == Loan.id),
+    reach=MEMBERS_REACH,
     order=(Order(_PART.id, "int"), Order(_ACCOUNT.id, "int")),
     extra=MEMBER,
     needs=("loan", "name", "person", "account"),
@@ -229,29 +172,20 @@ LOAN_REPAYMENTS = Register(
     icon="home-dollar",
     empty="这段时间没有还款，可以放宽还款日期再查询。",
     columns=(
-        ACCOUNT,
-        NAME,
-        ID_NO,
+        *WHO,
         Column(name="contract", label="借款合同号", of=Loan.loan_contract_no, phone="off"),
-        Column(name="period", label="期次", of=_PART.period, kind="count"),
-        Column(name="due_on", label="应还日期", of=_PART.due_on, kind="day", phone="off"),
-        Column(name="repaid_on", label="还款日期", of=_PART.repaid_on, kind="day"),
-        Column(
-            name="principal",
-            label="归还本金",
-            of=_PART.principal_cents,
-            kind="money",
-            total=True,
-            phone="key",
-        ),
-        Column(name="interest", label="利息", of=_PART.interest_cents, kind="money", total=True),
-        Column(name="penalty", label="罚息", of=_PART.penalty_cents, kind="money", total=True),
-        Column(name="balance", label="贷款余额", of=_PART.balance_cents, kind="money"),
+        count("period", "期次", _PART.period),
+        day("due_on", "应还日期", _PART.due_on, phone="off"),
+        day("repaid_on", "还款日期", _PART.repaid_on),
+        money("principal", "归还本金", _PART.principal_cents, total=True, phone="key"),
+        money("interest", "利息", _PART.interest_cents, total=True),
+        money("penalty", "罚息", _PART.penalty_cents, total=True),
+        money("balance", "贷款余额", _PART.balance_cents),
     ),
     filters=(
         *ASK_WHO,
         Filter(name="loan", label="贷款", kind="number", of=Loan.id),
-        Filter(name="repaid", label="还款日期", kind="days", of=_PART.repaid_on, default="year"),
+        ask_days("repaid", "还款日期", _PART.repaid_on, default="year"),
     ),
 )
 

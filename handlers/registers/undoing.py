@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Select, and_, case, literal, select, union_all
+from sqlalchemy import and_, case, literal, select, union_all
 
 from engine.models import Instance, Task
 from handlers.contributions.models import (
@@ -18,7 +16,18 @@ from handlers.contributions.models import (
 )
 from handlers.members.models import IndividualAccount, Person
 from handlers.registers.asking import on_days
-from handlers.registers.declaring import Column, Drill, Filter, Order, Reach, Register
+from handlers.registers.columns import (
+    ask_choice,
+    ask_days,
+    ask_months,
+    by,
+    moment,
+    money,
+    month,
+    note,
+    request_no,
+)
+from handlers.registers.declaring import Column, Order, Reach, Register
 
 _CHANGE_UNDONE, _BACK_UNDONE, _MOVE_UNDONE, _DUE_UNDONE = "change", "back", "transfer", "due"
 _UNDO_KINDS = {
@@ -65,6 +74,7 @@ _cancelled = select(
     _due.cancelled_no,
     literal(""),  # its own `reason` is why it was paid late
 ).where(_due.state == CANCELLED, _due.cancelled_at.is_not(None))
+# Each half is narrowed by its unit's index all the same: both databases push conditions into it.
 _UNDONE = union_all(_changes, _cancelled).subquery("undone")
 _WHAT = _UNDONE.c
 _OPINION = (
@@ -78,15 +88,11 @@ _OPINION = (
 )
 
 
-def _undone() -> Select[Any]:
-    return select().select_from(_UNDONE)
-
-
 UNDO_LOG = Register(
     key="undo_log",
     title="撤销数据查询",
     sources=("XZ-6.3c",),
-    source=_undone,
+    source=select().select_from(_UNDONE),
     reach=Reach(((_WHAT.unit, _WHAT.branch),)),
     order=(Order(_WHAT.at, "moment"), Order(_WHAT.source, "int"), Order(_WHAT.id, "int")),
     extra={"no": _WHAT.no},
@@ -95,37 +101,21 @@ UNDO_LOG = Register(
     columns=(
         Column(name="business", label="撤销业务", of=_WHAT.business, words=_UNDO_KINDS),
         Column(name="name", label="职工姓名", of=_WHAT.name, kind="name", phone="head"),
-        Column(name="at", label="撤销时间", of=_WHAT.at, kind="moment", phone="row"),
-        Column(name="month", label="汇缴年月", of=_WHAT.month, kind="month"),
+        moment("at", "撤销时间", _WHAT.at, phone="row"),
+        month("month", "汇缴年月", _WHAT.month),
         Column(name="kind", label="变更类型", of=_WHAT.kind, words=CHANGE_KINDS | REMITTANCE_KINDS),
-        Column(
-            name="amount", label="月缴存额", of=_WHAT.amount, kind="money", total=True, phone="key"
-        ),
-        Column(
-            name="own", label="职工月缴存额", of=_WHAT.own, kind="money", total=True, phone="off"
-        ),
-        Column(name="reason", label="撤销原因", of=_WHAT.reason, kind="note", phone="off"),
-        Column(name="opinion", label="审批意见", of=_OPINION, kind="note", phone="row"),
-        Column(name="by", label="经办人", of=_WHAT.by, phone="off"),
-        Column(
-            name="no",
-            label="流水号",
-            of=_WHAT.no,
-            phone="row",
-            drill=Drill("request", {"no": "no"}),
-        ),
+        money("amount", "月缴存额", _WHAT.amount, total=True, phone="key"),
+        money("own", "职工月缴存额", _WHAT.own, total=True, phone="off"),
+        note("reason", "撤销原因", _WHAT.reason),
+        note("opinion", "审批意见", _OPINION, phone="row"),
+        by(_WHAT.by),
+        request_no(_WHAT.no),
     ),
     filters=(
-        Filter(
-            name="business",
-            label="撤销业务",
-            kind="choice",
-            of=_WHAT.business,
-            options=_UNDO_KINDS,
-        ),
-        Filter(name="month", label="汇缴年月", kind="months", of=_WHAT.month),
-        Filter(name="kind", label="变更类型", kind="choice", of=_WHAT.kind, options=CHANGE_KINDS),
-        Filter(name="day", label="撤销日期", kind="days", where=on_days(_WHAT.at), default="year"),
+        ask_choice("business", "撤销业务", _UNDO_KINDS, _WHAT.business),
+        ask_months("month", "汇缴年月", _WHAT.month),
+        ask_choice("kind", "变更类型", CHANGE_KINDS, _WHAT.kind),
+        ask_days("day", "撤销日期", where=on_days(_WHAT.at), default="year"),
     ),
 )
 

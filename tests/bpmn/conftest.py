@@ -19,7 +19,7 @@ from engine.diagrams.lint import service_files
 from handlers import centers, demo
 from handlers.calendars import WorkingCalendar
 from handlers.units.models import Unit
-from tests.bpmn import desks, houses
+from tests.bpmn import desks, houses, tills
 from tests.bpmn.centre import Centre
 from tests.builders import people
 from tests.conftest import Clock
@@ -104,3 +104,9 @@ def house(filled: Callable[[str], str], clock: Clock) -> Iterator[desks.Open]:
             return stack.enter_context(made)
 
         yield open_it
+
+
+@pytest.fixture
+def bank() -> Iterator[tills.Bank]:
+    with tills.bank() as made:
+        yield made

@@ -358,6 +358,21 @@ class Desk:
         with self.house.sessions() as session:
             return list(session.scalars(mine))
 
+    def send_back(self, no: str, role: str, opinion: str = "请核对") -> None:
+        with self.rt() as rt:
+            task = self.task(no).id
+            engine.return_to(rt, self.house.staff(role), task, node="fill", opinion=opinion)
+
+    def submit_again(self, no: str, *, materials: Sequence[str] = ()) -> Outcome:
+        """重新提交 of a roster that came back, as it is."""
+        files = [{"slot": slot, "token": "0" * 32, "name": f"{slot}.pdf"} for slot in materials]
+        filed = filing.Filed(self.unit.unit_name, materials=files)
+        with self.rt() as rt:
+            roster = store.of_request(rt.session, no)
+            assert roster is not None
+            task = self.task(no).id
+            return filing.resubmit(rt, self.operator, roster.id, filed, task_id=task)
+
     def _form(self, key: str) -> str:
         with self.rt() as rt:
             deployed = engine.definitions.current(rt, key)

@@ -86,7 +86,6 @@ OF_MONEY: Mapping[str, tuple[str, list[Shown | Paper]]] = {
                 "arrived_on amount open state why memo",
                 [(JULY, 50_000, 50_000, "暂存", NOTHING_DUE, "{unit_no}")],
                 {"rows": 1, "open": 50_000},
-                {"state": "open"},
             ),
             Shown(
                 "suspense",
@@ -98,6 +97,7 @@ OF_MONEY: Mapping[str, tuple[str, list[Shown | Paper]]] = {
                     (256_000, 0, "已匹配"),
                 ],
                 {"rows": 4, "amount": 614_000, "open": 50_000},
+                {"state": ""},
             ),
         ],
     ),

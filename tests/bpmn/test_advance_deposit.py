@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.bpmn import tills
 from tests.bpmn.desks import Desk, Open
 from tests.bpmn.tills import Bank, held, panels, payment, sign
 
 KEY = "advance_deposit"
-
-
-@pytest.fixture
-def bank() -> Iterator[Bank]:
-    with tills.bank() as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from engine.errors import HallError
+from engine.errors import HallError, Refused
+from forms.rosters import editing
 from tests.bpmn import tills
 from tests.bpmn.desks import Open, typed
 from tests.bpmn.tills import Bank, arrive, held, payment, remittances, sign
 
 KEY = "back_payment"
 JUNE = {"paid_through_month": "2026-06"}
-
-
-@pytest.fixture
-def bank() -> Iterator[Bank]:
-    with tills.bank() as made:
-        yield made
 
 
 def row(member: str, **texts: str) -> dict[str, str]:
@@ -93,6 +86,19 @@ def test_cx_u26_paid_by_debit(house: Open, bank: Bank) -> None:
     )
     assert desk.balance(member).balance_cents == 30_000
     assert len(bank.asked) == 1
+
+
+def test_cx_u26_kind_and_way_are_chosen_one_after_the_other(house: Open) -> None:
+    desk = house("chuxiong").unit(**JUNE)
+    typed_ = row(desk.member(paid_through="2026-06"))
+    del typed_["reason"]
+    roster = desk.roster(KEY)
+    with desk.rt() as rt:
+        editing.choose(rt, desk.operator, roster, {"reason": "02", "method": ""})
+    (line,) = desk.type(KEY, typed_)
+    assert typed(line) == []
+    with pytest.raises(Refused, match="请先选择缴款方式"):
+        desk.submit(KEY)
 
 
 def test_cx_u26_a_debit_declined_leaves_nothing_behind(house: Open, bank: Bank) -> None:

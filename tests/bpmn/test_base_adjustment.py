@@ -131,3 +131,18 @@ def test_qdn_02_a_refused_adjustment_changes_nothing(house: Open) -> None:
     no = desk.submit(KEY, materials=["base_form"])
     assert desk.refuse(no, "归集审核岗").status == "refused"
     assert desk.account(number).contribution_base_cents == 800_000
+
+
+def test_qdn_02_filed_in_july_and_sent_back_it_may_be_filed_again_in_august(house: Open) -> None:
+    """It runs under the day it was accepted on, the window and the turn of the year too."""
+    desk = house("qiandongnan").on("2026-07-31").unit()
+    number = desk.member()
+    desk.type(KEY, base(number, "9,000.00"))
+    no = desk.submit(KEY, materials=["base_form"])
+    desk.house.on("2026-08-03")
+    desk.send_back(no, "归集审核岗")
+    desk.submit_again(no, materials=["base_form"])
+    desk.approve(no, "归集审核岗")
+    reviewer = desk.house.staff("归集审核岗")
+    assert desk.approve(no, "归集复核岗", other_than=reviewer).status == "completed"
+    assert desk.account(number).contribution_base_cents == 900_000

@@ -34,11 +34,15 @@ def desk(house: Open) -> Desk:
     return made
 
 
-def clear(desk: Desk, action: str, **more: str) -> str:
+def clear(desk: Desk, treatment: str, **more: str) -> str:
     """财务岗 proposes what becomes of the unit's newest receipt."""
     branch = desk.unit.branch_code
     who = desk.house.staff("财务岗", branch=branch)
-    said = {"receipt": str(newest_receipt(desk)), "action": action, "reason": "单位来函"} | more
+    said = {
+        "receipt": str(newest_receipt(desk)),
+        "treatment": treatment,
+        "reason": "单位来函",
+    } | more
     return tills.staff_apply(desk.house, who, CLEAR, branch, **said)
 
 
@@ -64,6 +68,12 @@ def test_sx_7_3_suspense_money_goes_back_when_a_second_person_agrees(desk: Desk)
     assert (desk.case(no).status, held(desk, "suspense")) == ("completed", 0)
     assert receipt(desk).state == "refunded"
     desk.house.verify()
+
+
+@pytest.mark.parametrize("payment", ["", "9" * 20, "２", "-1", "0"])
+def test_sx_7_3_a_payment_nobody_registered_is_no_payment(desk: Desk, payment: str) -> None:
+    with pytest.raises(HallError, match="待收款的缴款单|下拉列表"):
+        clear(desk, "settle", payment=payment)
 
 
 def test_sx_7_3_a_refused_clearing_moves_nothing(desk: Desk) -> None:
@@ -109,7 +119,7 @@ def test_xz_2_4c_money_of_nobody_is_claimed_for_a_unit_and_pays_its_month(house:
         CLEAR,
         branch,
         receipt=str(unclaimed),
-        action="claim",
+        treatment="claim",
         unit_account_no=desk.number,
         reason="单位来函说明",
     )

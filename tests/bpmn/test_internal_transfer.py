@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import Refused
-from forms.rosters import editing
+from forms.changes_moving import InternalTransfer
+from forms.rosters import editing, filing
+from handlers.members.codes import SEALED
 from handlers.members.models import IndividualAccount
+from handlers.rosters.models import Roster
 from tests.bpmn.desks import Desk, Open, typed
 
 KEY = "internal_transfer"
@@ -86,6 +89,18 @@ def test_cx_u20_the_old_unit_first_then_the_account(house: Open) -> None:
     assert (new.case(no).status, new.account(number).unit_account_no) == ("completed", new.number)
 
 
+@pytest.mark.parametrize(("centre", "offered"), [("chuxiong", ()), ("xizang", (SEALED,))])
+def test_cx_u20_and_xz_4a_only_ones_own_people_are_looked_up(
+    house: Open, centre: str, offered: tuple[str, ...]
+) -> None:
+    desk = house(centre).unit()
+    roster_id = desk.roster(KEY)
+    with desk.rt() as rt:
+        roster = rt.session.get_one(Roster, roster_id)
+        found = InternalTransfer.seeks(filing.desk_of(rt, desk.operator, roster))
+    assert tuple(found) == offered
+
+
 # ── the old unit (XZ) ────────────────────────────────────────────────────────────────────────
 
 
@@ -148,3 +163,11 @@ def test_xz_4f_a_transfer_of_this_month_is_undone(house: Open) -> None:
     assert (old.balance(number).balance_cents, new.balance(target).balance_cents) == (CENTS, 0)
     assert old.heads == (0, 1)
     centre.verify()
+
+
+def test_xz_4a_without_a_reason_it_is_a_change_of_post(house: Open) -> None:
+    centre = house("xizang")
+    old, new = centre.unit(), centre.unit()
+    (line,) = old.type("internal_transfer", {"person_name": "无此人", "to_unit": new.number})
+    assert line.values["reason"] == "01"
+    assert line.values["to_unit_name"] == new.unit.unit_name, "read back before anybody is found"

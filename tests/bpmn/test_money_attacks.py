@@ -3,7 +3,6 @@ suspense; never both, never neither."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from unittest.mock import patch
 
 import pytest
@@ -14,19 +13,12 @@ from engine.errors import HallError
 from engine.owed.outbox import Retry
 from handlers.banking import debiting
 from handlers.contributions import allocating
-from tests.bpmn import tills
 from tests.bpmn.desks import Desk, Open
 from tests.bpmn.tills import Bank, arrive, held, payment, remittances, sign, withdraw
 
 MONTHLY = 128_000
 JUNE = {"paid_through_month": "2026-06"}
 SLIP = ("remittance_change_form",)
-
-
-@pytest.fixture
-def bank() -> Iterator[Bank]:
-    with tills.bank() as made:
-        yield made
 
 
 @pytest.fixture

@@ -76,8 +76,9 @@ def test_cx_u16_checks_appear_at_the_row_and_opening_is_automatic(house: Open) -
     first = desk.person(monthly_amount="1200")
     no = desk.file(KEY, first)
     assert desk.case(no).status == "completed"
-    (line,) = desk.type(KEY, first)
-    assert "本单位已有账户" in typed(line)[0]
+    again, more = desk.type(KEY, first, desk.person(monthly_amount="99,999.00"))
+    assert "本单位已有账户" in typed(again)[0]
+    assert typed(more)[0].endswith("高于上限 24,450.00 元，请减少月缴存额。"), "an amount was typed"
 
 
 def test_qdn_07a_a_person_known_elsewhere_is_told_what_to_do_next(house: Open) -> None:

@@ -78,7 +78,7 @@ def test_xz_3_a_withdrawn_payment_leaves_the_month_assessed(desk: Desk) -> None:
 def test_xz_3_a_paid_month_is_not_paid_twice(desk: Desk) -> None:
     register(desk)
     _, problems = desk.judged(KEY, through="2026-07", method="transfer")
-    assert problems == ["没有待缴款的核定，请先办理汇缴核定或补缴核定。"]
+    assert problems == ["没有待缴款的汇缴或补缴，请先办理核定，再来登记缴款。"]
 
 
 def test_xz_2_4b_while_it_is_posted_nobody_withdraws(

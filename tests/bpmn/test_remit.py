@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from engine.database import transaction
@@ -17,12 +15,6 @@ KEY = "remit"
 MONTHLY = 128_000
 JUNE = {"paid_through_month": "2026-06"}
 SLIP = ("remittance_change_form",)
-
-
-@pytest.fixture
-def bank() -> Iterator[Bank]:
-    with tills.bank() as made:
-        yield made
 
 
 @pytest.fixture
@@ -43,7 +35,7 @@ def dz(house: Open) -> Desk:
 # ── 楚雄 ────────────────────────────────────────────────────────────────────────────────────────
 def test_cx_u25a_the_bank_debits_and_everybody_is_credited(cx: Desk, bank: Bank) -> None:
     sign(cx)
-    shown = panels(cx, KEY, through="2026-08", method="realtime")["缴款"]
+    shown = panels(cx, KEY, through="2026-08", method="realtime")["缴款金额"]
     assert [row[1] for row in shown] == ["5,120.00", "5,120.00", "0.00", "0.00"]
     no = cx.apply(KEY, through="2026-08", method="realtime")
     assert (cx.case(no).status, payment(cx).state) == ("running", "debiting")
@@ -131,12 +123,12 @@ def _turn(desk: Desk, member: str, status: str) -> None:
         ledger.status = status
 
 
-def _cleared(desk: Desk, action: str) -> None:
+def _cleared(desk: Desk, treatment: str) -> None:
     """财务岗 decides about the unit's newest receipt, somebody else confirms."""
     house, branch = desk.house, desk.unit.branch_code
     who = house.staff("财务岗", branch=branch)
     receipt = tills.newest_receipt(desk)
-    typed_ = {"receipt": str(receipt), "action": action, "reason": "支票款"}
+    typed_ = {"receipt": str(receipt), "treatment": treatment, "reason": "支票款"}
     no = tills.staff_apply(house, who, "suspense_clearing", branch, **typed_)
     desk.approve(no, "归集复核岗", other_than=who)
 

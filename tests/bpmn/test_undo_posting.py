@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from engine.errors import HallError
 from handlers.contributions.models import Remittance
 from tests.bpmn.desks import Desk, Open
 from tests.bpmn.tills import arrive, held, refuse, remittances, staff_apply
@@ -49,3 +50,12 @@ def test_xz_6_3c_refused_it_stays(desk: Desk) -> None:
     no = file(desk)
     refuse(desk, no, desk.house.staff("归集复核岗", other_than=desk.house.staff("财务岗")))
     assert (desk.case(no).status, remittances(desk)[0][2]) == ("refused", "posted")
+
+
+def test_xz_6_3c_of_two_requests_about_one_posting_the_second_is_told_so(desk: Desk) -> None:
+    first, second = file(desk), file(desk)
+    desk.approve(first, "归集复核岗", other_than=desk.house.staff("财务岗"))
+    desk.house.run_jobs()
+    with pytest.raises(HallError, match="在审批期间已被撤销，请驳回本申请"):
+        desk.approve(second, "归集复核岗", other_than=desk.house.staff("财务岗"))
+    desk.house.verify()

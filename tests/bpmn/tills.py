@@ -17,6 +17,7 @@ import engine
 from engine import Actor, Outcome
 from engine.calendar import ZONE
 from engine.database import transaction
+from engine.errors import Refused
 from forms import registry
 from forms.applications import ApplicationForm
 from forms.applications import Desk as FormDesk
@@ -107,7 +108,7 @@ def arrive(desk: Desk, cents: int, memo: str = "", *, on: str = "2026-07-15") ->
 
 
 def staff_apply(house: House, who: Actor, key: str, branch: str, **typed: str) -> str:
-    """An application filed by somebody of the centre for their branch."""
+    """An application filed by somebody of the centre for their branch; Refused as on its page."""
     with house.sessions() as session:
         rt = house.runtime(session)
         deployed = engine.definitions.current(rt, key)
@@ -121,7 +122,8 @@ def staff_apply(house: House, who: Actor, key: str, branch: str, **typed: str) -
         checked = form.check({**current, **typed}, current, texts)
         desk = FormDesk(session, who, scope, branch, today, texts)
         problems = checked.problems or form.judge(desk, checked.values)
-        assert [one.text for one in problems] == []
+        if problems:
+            raise Refused(*problems)
         data = {"form": form.form_id, "values": checked.values, "changes": [], "materials": []}
         facts = {"facts": form.route_facts(desk, checked.values)}
         return engine.start(

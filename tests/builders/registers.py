@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ from handlers.contributions.models import (
 from handlers.ledger.drafts import Line
 from handlers.loans.models import Loan, LoanRepayment
 from handlers.members.models import IndividualAccount
+from handlers.registers.models import ExportRecord
 from handlers.units.models import UnitChange
 from tests.builders import requests
 from tests.builders.books import BRANCH, UNIT, Books
@@ -99,6 +100,7 @@ def world(books: Books) -> World:
         _dues(session, people, ids)
         _unit(session)
         requests.file_some(session)
+        session.add_all(_taken())
     _loan(books, people[0], ids)
     books.on("2026-07-15")
     return World(books, people, ids)
@@ -259,6 +261,37 @@ def _unit(session: Session) -> None:
             ),
         )
     )
+
+
+def _taken() -> list[ExportRecord]:
+    """One workbook taken alone, one file somebody agreed to (in the request of `file_some` that a
+    reviewer has decided)."""
+    alone = ExportRecord(
+        at=AT,
+        actor_id="operator:1",
+        actor_name="杨秀兰",
+        scope=f"unit:{UNIT}",
+        branch=BRANCH,
+        register="openings",
+        title="开户查询",
+        conditions="职工账号：0108；备注 522601198801010011",
+        kind="xlsx",
+        rows=12,
+    )
+    agreed = ExportRecord(
+        at=AT + timedelta(hours=1),
+        actor_id="operator:1",
+        actor_name="杨秀兰",
+        scope=f"unit:{UNIT}",
+        branch=BRANCH,
+        register="members",
+        title="职工信息查询",
+        conditions="单位账号：020810042637",
+        kind="file",
+        rows=6_000,
+        no="QDN-20260710-000021",
+    )
+    return [alone, agreed]
 
 
 def _loan(books: Books, borrower: IndividualAccount, ids: dict[str, int]) -> None:

@@ -138,7 +138,7 @@ def test_staff_look_units_and_people_of_their_branch_up(
     search(page)
     page.get_by_role("link", name="凯里市云谷文旅发展有限公司").click()
     look(page, "books-staff-unit")
-    page.locator("#main").get_by_role("link", name="职工信息查询").click()
+    page.locator("#main").get_by_role("link", name="缴存人账户信息").click()
     expect(page.locator("tbody tr")).to_have_count(20)
     look(page, "books-staff-members")
     page.get_by_role("link", name="重置").click()

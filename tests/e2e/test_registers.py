@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from engine.database import transaction
 from handlers.members.models import IndividualAccount
 from tests.builders import members
-from tests.builders.members import name_of
+from tests.builders.members import name_of, resident_id
 from tests.builders.registers import change, due
 from tests.e2e.axe import look
 from tests.e2e.live import LiveHall, unit_login
@@ -86,3 +86,21 @@ def test_staff_are_told_whom_to_name(hall: LiveHall, visitors: Visitors) -> None
     page.goto("/registers/seal_changes")
     expect(page.get_by_text("请先填写单位账号，或指明一名职工")).to_be_visible()
     look(page, "register-missing")
+
+
+def test_a_reviewer_looks_at_full_numbers_and_the_log_of_files(
+    hall: LiveHall, visitors: Visitors, people: list[IndividualAccount]
+) -> None:
+    page = visitors.signed_in(hall, REVIEWER)
+    page.goto(f"/registers/seal_changes?unit={OPERATOR}")
+    expect(page.get_by_text(resident_id(PEOPLE[-1]))).to_have_count(0)
+    page.get_by_role("button", name="查看完整号码").click()
+    expect(page.get_by_text("这次查看已登记")).to_be_visible()
+    expect(page.get_by_text(resident_id(PEOPLE[-1]))).to_be_visible()
+    look(page, "register-full")
+    page.get_by_role("link", name="返回", exact=True).click()
+    expect(page.get_by_text(resident_id(PEOPLE[-1]))).to_have_count(0)
+    page.goto(f"/registers/seal_changes/print?unit={OPERATOR}")
+    page.goto("/registers/export_log")
+    expect(page.get_by_role("cell", name="打印页").first).to_be_visible()
+    look(page, "register-exports")

@@ -202,7 +202,7 @@ def test_axe_finds_nothing_on_any_state_of_a_roster(desk) -> None:
         look(page, f"roster-{name}")
     page.get_by_role("tab", name="单笔录入").click()
     type_in(page, "欧阳志强", "1")
-    page.get_by_role("button", name="保存", exact=True).click()
+    page.get_by_role("button", name="录入清册", exact=True).click()
     expect(page.locator(".is-invalid").first).to_be_visible()
     look(page, "roster-refused")
     page.get_by_role("link", name="打印清册").click()

@@ -229,5 +229,7 @@ def test_a_request_that_waits_for_a_message_says_what_it_waits_for(empty_hall: H
     seen = engine.view(hall.rt, REVIEWER, no)
     assert (seen.label, seen.marks["wait"], seen.marks["apply"]) == ("待收款", "current", "next")
     assert [step.id for step in seen.ahead] == ["apply"]
+    assert seen.progress == "ddc-", "what is waited for is not done yet"
+    assert "urge" not in engine.view(hall.rt, APPLICANT, no).verbs, "nobody is there to be urged"
     occurrences.deliver(hall.rt, SYSTEM, "money", correlation=no, payload={})
     assert hall.case(no).label == "已办结"

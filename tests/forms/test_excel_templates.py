@@ -155,12 +155,12 @@ def session(sqlite_url: str) -> Iterator[Session]:
 def test_it_says_whose_it_is(session: Session) -> None:
     made = template(
         Newcomers,
-        texts(),
+        texts(name="职工开户"),
         key="open_accounts",
         center="qiandongnan",
         desk=rosters.desk(session),
     )
-    assert sheet(made)["A1"].value == "个人开户　凯里市云谷文旅发展有限公司"
+    assert sheet(made)["A1"].value == "职工开户　凯里市云谷文旅发展有限公司"
     hidden = opened(made)[MARKS_SHEET]
     assert hidden.sheet_state == "veryHidden"
     assert marks_of(hidden.values) == Marks(

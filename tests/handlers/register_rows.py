@@ -169,6 +169,16 @@ SHOWN: dict[str, tuple[dict[str, str], dict[str, Any], dict[str, int]]] = {
         {"name": "个人开户", "applied": 2, "failed": 1, "state": "已办结"},
         {"rows": 1, "applied": 2, "failed": 1},
     ),
+    "export_log": (
+        {},
+        {
+            "who": "杨秀兰",
+            "title": "职工信息查询",
+            "kind": "经同意的导出文件",
+            "agreed_by": "王审核",
+        },
+        {"rows": 2, "taken": 6_012},
+    ),
     "receipts": (
         {"name": "开户"},
         {"name": "个人开户", "prints": 2, "receipt": "打印"},

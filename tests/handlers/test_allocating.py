@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 import pytest
@@ -21,23 +20,10 @@ from handlers.members.models import IndividualAccount
 from handlers.units import queries as units
 from tests.builders import members
 from tests.builders.books import CLERK, UNIT
-from tests.builders.dues import Dues, owing
+from tests.builders.dues import Dues
 from tests.builders.members import OTHER_UNIT
-from tests.conftest import Clock
 
 MONTHLY = 128_000
-
-
-@pytest.fixture
-def dues(database_url: str, clock: Clock) -> Iterator[Dues]:
-    with owing(database_url, clock) as made:
-        yield made
-
-
-@pytest.fixture
-def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(allocating, "PIECE_LINES", 2)
-    monkeypatch.setattr(allocating, "AT_ONCE_LINES", 3)
 
 
 def payment_of(dues: Dues, payment: Payment) -> Payment:
@@ -244,8 +230,10 @@ def test_many_people_are_posted_by_a_job_in_pieces(dues: Dues, small_pieces: Non
     dues.arrive(payment.amount_cents)
     assert dues.settle(payment)
     assert dues.states() == [("2026-03", "posting")]
+    assert allocating.so_far(dues.session, payment.id).endswith("已计入 0 / 5 笔")
     assert (receipts(dues), dues.sent()) == ([("matched", 0)], [])
     dues.work()
+    assert allocating.so_far(dues.session, payment.id) == ""
     assert [dues.saved(one) for one in people] == [MONTHLY] * 5
     keys = dues.session.scalars(select(Voucher.key).where(Voucher.key.startswith("alloc:")))
     (one,) = dues.remittances()

@@ -131,6 +131,18 @@ def test_where_the_centre_allows_one_month_two_are_refused(dues: Dues) -> None:
     assert len(dues.assess("2026-03")) == 1
 
 
+def test_a_very_large_unit_assesses_fewer_months_at_once(
+    dues: Dues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every line of every month is written before the page answers."""
+    dues.people(1, 2)
+    monkeypatch.setattr(assessing, "LINES_AT_ONCE_MAX", 5)
+    assert refusal(dues, "2026-05") == "assessing.gap"
+    assert len(dues.assess("2026-04")) == 2
+    monkeypatch.setattr(assessing, "LINES_AT_ONCE_MAX", 1)
+    assert len(dues.assess("2026-05")) == 1
+
+
 def test_nobody_assesses_further_ahead_than_a_year(dues: Dues) -> None:
     dues.people(1)
     dues.assess("2026-08")

@@ -5,7 +5,6 @@ DZ-U-06.6, XZ-2.4c (matching), SX-7.3 (suspense), CX-U24a (agreements), CX-U25b 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from types import SimpleNamespace
 from typing import Any
@@ -24,17 +23,10 @@ from handlers.rosters.applying import Application
 from handlers.rosters.store import Line
 from handlers.units.models import Unit
 from tests.builders.books import BRANCH, CLERK, UNIT
-from tests.builders.dues import Dues, owing
+from tests.builders.dues import Dues
 from tests.builders.members import OTHER_UNIT
-from tests.conftest import Clock
 
 MONTHLY = 128_000
-
-
-@pytest.fixture
-def dues(database_url: str, clock: Clock) -> Iterator[Dues]:
-    with owing(database_url, clock) as made:
-        yield made
 
 
 def take_in(dues: Dues, *rows: dict[str, str], no: str = "B-1") -> list[str]:
@@ -166,7 +158,7 @@ def test_nobodys_money_waits_to_be_claimed_and_is_then_used(dues: Dues) -> None:
     (receipt,) = receipts(dues)
     assert (receipt.state, receipt.why) == ("unclaimed", "没有找到缴款单位，请认领")
     assert dues.balance("bank", BRANCH) == 0, "not booked before anybody knows whose it is"
-    decide(dues, receipt=receipt.id, action="claim", unit_account_no=UNIT)
+    decide(dues, receipt=receipt.id, treatment="claim", unit_account_no=UNIT)
     assert dues.states() == [("2026-03", "posted")]
     dues.whole()
 
@@ -189,10 +181,10 @@ def test_surplus_is_used_for_a_payment_and_the_rest_is_sent_back(dues: Dues) -> 
     payment = dues.register()
     take_in(dues, row("S1", "1300.00", memo=UNIT))
     (receipt,) = receipts(dues)
-    decide(dues, receipt=receipt.id, action="settle", payment=payment.id)
+    decide(dues, receipt=receipt.id, treatment="settle", payment=payment.id)
     assert dues.states() == [("2026-03", "posted")]
     assert dues.balance("suspense") == 2_000
-    decide(dues, receipt=receipt.id, action="refund")
+    decide(dues, receipt=receipt.id, treatment="refund")
     (receipt,) = receipts(dues)
     assert (receipt.state, receipt.open_cents) == ("refunded", 0)
     assert (dues.balance("suspense"), dues.balance("bank", BRANCH)) == (0, -MONTHLY)
@@ -202,7 +194,7 @@ def test_surplus_is_used_for_a_payment_and_the_rest_is_sent_back(dues: Dues) -> 
 def test_cx_u25b_the_cheque_of_the_treasury_goes_to_the_advance_account(dues: Dues) -> None:
     take_in(dues, row("S1", "5000.00", memo=UNIT))
     (receipt,) = receipts(dues)
-    decide(dues, receipt=receipt.id, action="advance")
+    decide(dues, receipt=receipt.id, treatment="advance")
     assert (dues.balance("advance"), dues.balance("suspense")) == (500_000, 0)
     assert receipts(dues)[0].state == "cleared"
     dues.whole()
@@ -211,12 +203,12 @@ def test_cx_u25b_the_cheque_of_the_treasury_goes_to_the_advance_account(dues: Du
 def test_what_was_decided_about_a_receipt_is_not_decided_again(dues: Dues) -> None:
     take_in(dues, row("S1", "5000.00", memo=UNIT))
     (receipt,) = receipts(dues)
-    decide(dues, receipt=receipt.id, action="refund")
+    decide(dues, receipt=receipt.id, treatment="refund")
     for action in ("refund", "advance", "claim"):
         with pytest.raises(OperationFailed, match="审批期间已被处理"):
-            decide(dues, receipt=receipt.id, action=action, unit_account_no=UNIT)
+            decide(dues, receipt=receipt.id, treatment=action, unit_account_no=UNIT)
     with pytest.raises(OperationFailed, match="没有找到这笔到账"):
-        decide(dues, receipt=4711, action="refund")
+        decide(dues, receipt=4711, treatment="refund")
 
 
 def test_a_payment_of_another_unit_is_not_paid_with_this_ones_money(dues: Dues) -> None:
@@ -226,7 +218,7 @@ def test_a_payment_of_another_unit_is_not_paid_with_this_ones_money(dues: Dues) 
     payment = dues.register()
     (receipt,) = receipts(dues)
     with pytest.raises(HallError, match="没有找到这个单位待收款的缴款单"):
-        decide(dues, receipt=receipt.id, action="settle", payment=payment.id)
+        decide(dues, receipt=receipt.id, treatment="settle", payment=payment.id)
     assert dues.states() == [("2026-03", "awaiting")]
 
 
@@ -238,7 +230,7 @@ def test_a_receipt_used_in_part_meanwhile_is_not_topped_up_with_other_money(dues
     payment = dues.register()
     first, _ = receipts(dues)
     with pytest.raises(HallError, match="余款不足以缴款"):
-        decide(dues, receipt=first.id, action="settle", payment=payment.id)
+        decide(dues, receipt=first.id, treatment="settle", payment=payment.id)
     assert [one.open_cents for one in receipts(dues)] == [90_000, 50_000]
     assert dues.states() == [("2026-03", "awaiting")]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -15,7 +15,7 @@ from handlers.banking.models import Payment
 from handlers.contributions import allocating, cancelling
 from handlers.units import queries as units
 from tests.builders.books import CLERK, UNIT, Books
-from tests.builders.dues import Dues, owing
+from tests.builders.dues import Dues
 from tests.conftest import Clock
 from tests.engine.killing import killed
 from tests.handlers.ledger_rivals import TODAY, let_go, rivals
@@ -23,12 +23,6 @@ from tests.handlers.ledger_rivals import TODAY, let_go, rivals
 MONTHLY = 128_000
 PEOPLE = 6
 MOMENTS_MIN = 20  # a posting with fewer statements is not killed where it matters
-
-
-@pytest.fixture
-def dues(database_url: str, clock: Clock) -> Iterator[Dues]:
-    with owing(database_url, clock) as made:
-        yield made
 
 
 def at_once(dues: Dues, *deeds: Callable[[Dues], Any]) -> list[Any]:

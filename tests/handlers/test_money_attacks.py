@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import func, select
 
@@ -19,25 +17,12 @@ from handlers.contributions.models import Remittance
 from handlers.ledger import accounts
 from handlers.members.models import IndividualAccount
 from tests.builders.books import BRANCH, CLERK, UNIT
-from tests.builders.dues import Dues, owing
+from tests.builders.dues import Dues
 from tests.builders.members import OTHER_UNIT
-from tests.conftest import Clock
 from tests.handlers.test_bank_desk import decide, row, take_in
 from tests.handlers.test_unposting import undo
 
 MONTHLY = 128_000
-
-
-@pytest.fixture
-def dues(database_url: str, clock: Clock) -> Iterator[Dues]:
-    with owing(database_url, clock) as made:
-        yield made
-
-
-@pytest.fixture
-def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(allocating, "PIECE_LINES", 2)
-    monkeypatch.setattr(allocating, "AT_ONCE_LINES", 3)
 
 
 def open_cents(dues: Dues) -> int:
@@ -104,8 +89,8 @@ def test_money_undone_is_found_again_when_its_rest_has_gone_elsewhere(
     receipt = dues.arrive(MONTHLY + 5_000)
     other = dues.arrive(7_000)
     dues.settle(payment, receipts=[receipt])
-    decide(dues, receipt=receipt.id, action=action)
-    decide(dues, receipt=other.id, action=action)
+    decide(dues, receipt=receipt.id, treatment=action)
+    decide(dues, receipt=other.id, treatment=action)
     undo(dues, dues.remittances()[0])
     assert dues.balance("suspense") == open_cents(dues) == MONTHLY
     first = dues.session.get_one(BankReceipt, receipt.id, populate_existing=True)
@@ -154,7 +139,7 @@ def test_money_is_claimed_also_when_what_it_would_pay_cannot_be_posted(dues: Due
         accounts.close(dues.session, ann.ledger_account_id)
     take_in(dues, row("S1", "1280.00"))
     (receipt,) = dues.session.scalars(select(BankReceipt)).all()
-    decide(dues, receipt=receipt.id, action="claim", unit_account_no=UNIT)
+    decide(dues, receipt=receipt.id, treatment="claim", unit_account_no=UNIT)
     dues.session.refresh(receipt)
     assert (receipt.state, receipt.unit_account_no) == ("suspended", UNIT)
     assert "取消核定" in receipt.why
@@ -167,7 +152,7 @@ def test_a_receipt_of_another_branch_does_not_exist_for_this_one(dues: Dues) -> 
         arrived = receiving.Arrived("X1", dues.rt.clock().date(), 500)
         strange = receiving.record(dues.rt, CLERK, "QDN99", arrived, no="B-9", unit="")
     with pytest.raises(OperationFailed, match="没有找到这笔到账"):
-        decide(dues, receipt=strange.id, action="claim", unit_account_no=UNIT)
+        decide(dues, receipt=strange.id, treatment="claim", unit_account_no=UNIT)
 
 
 def test_a_month_is_not_taken_from_somebody_who_is_with_another_unit_now(dues: Dues) -> None:

@@ -192,6 +192,8 @@ def test_staff_say_whom_they_mean_where_only_that_is_found_quickly(world: World)
         ("payments", {"method": "realtime"}, 0),
         ("submitted_data", {"no": "QDN-20260710-000001"}, 1),
         ("task_progress", {"review": "yes"}, 0),
+        ("task_progress", {"state": "running"}, 1),  # DZ-U-08
+        ("task_progress", {"state": "returned"}, 0),
         ("remittances", {"state": "posted", "month_from": "2026-06", "month_to": "2026-06"}, 1),
     ],
 )

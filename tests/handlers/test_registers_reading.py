@@ -30,7 +30,7 @@ LARGE = (
     *("hall_remittance_line", "hall_individual_account", "hall_person", "hall_instance"),
     *("hall_task", "hall_payment", "hall_bank_receipt", "hall_loan", "hall_loan_repayment"),
     *("hall_unit_change", "hall_unit_rate_change", "hall_annual_assessment", "hall_ledger_account"),
-    *("hall_roster", "hall_job", "hall_receipt"),
+    *("hall_roster", "hall_job", "hall_receipt", "hall_export_record"),
 )
 WORDS = {
     "individual_ledger": {"account": "0108"},
@@ -183,9 +183,12 @@ def test_reading_one_unit_walks_through_no_large_table(world: World, key: str) -
 
 
 def test_a_walk_through_a_large_table_would_be_seen(world: World) -> None:
-    for key, table in (("unit_journal", "hall_voucher"), ("suspense", "hall_bank_receipt")):
+    for key, table, words in (
+        ("unit_journal", "hall_voucher", {"day_from": ""}),
+        ("suspense", "hall_bank_receipt", {"state": "", "arrived_from": ""}),
+    ):
         everybody = Reader(frozenset({"*"}), date(2026, 7, 15))
-        wanted = ask(catalog.BY_KEY[key], everybody, {"day_from": ""} if key != "suspense" else {})
+        wanted = ask(catalog.BY_KEY[key], everybody, words)
         with statements(world.session) as found:
             reading.sums(world.session, wanted)
         assert table in walked(world.session, *found[-1])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import select
 
@@ -14,17 +12,10 @@ from handlers.contributions import allocating, unposting
 from handlers.contributions.models import Remittance
 from tests.builders import members
 from tests.builders.books import CLERK
-from tests.builders.dues import Dues, owing
-from tests.conftest import Clock
+from tests.builders.dues import Dues
 
 MONTHLY = 128_000
 WHY = "金额核对有误"
-
-
-@pytest.fixture
-def dues(database_url: str, clock: Clock) -> Iterator[Dues]:
-    with owing(database_url, clock) as made:
-        yield made
 
 
 def undo(dues: Dues, one: Remittance) -> bool:

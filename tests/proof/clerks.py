@@ -269,7 +269,7 @@ class Clerks(Papers):
             select(BankReceipt).where(BankReceipt.bank_serial == serial(deed.other))
         ).one()
         unit = self.units[deed.unit].no
-        typed = {"receipt": str(receipt.id), "action": ACTIONS[deed.how], "reason": "经核实办理"}
+        typed = {"receipt": str(receipt.id), "treatment": ACTIONS[deed.how], "reason": "经核实办理"}
         if deed.how == p.CLAIM:
             typed["unit_account_no"] = unit
         if deed.how == p.SETTLE:

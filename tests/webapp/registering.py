@@ -11,7 +11,10 @@ import openpyxl
 from flask import Flask
 from sqlalchemy import select
 
+import engine
 from engine.database import transaction
+from engine.diagrams.lint import service_files
+from engine.runtime import SYSTEM
 from handlers.centers import RegisterEntry
 from handlers.parameters.models import ParameterValue
 from handlers.registers import catalog, exporting
@@ -21,7 +24,9 @@ from tests.builders.registers import change
 from tests.builders.units import texts
 from tests.conftest import Clock
 from tests.webapp.hall import UNIT, Hall
+from webapp import jobs
 from webapp.runtime import db
+from webapp.settings import ROOT
 
 NUMBERS = range(801, 804)
 LIST = "/registers/seal_changes"
@@ -52,7 +57,7 @@ def sealed_people(hall: Hall) -> list[str]:
 
 
 def names(page: Any) -> list[str]:
-    return re.findall(r'<td class="is-head text-nowrap">(?:<a [^>]*>)?([^<]+)', page.text)
+    return re.findall(r'<td class="is-head[^"]*">(?:<a [^>]*>)?([^<]+)', page.text)
 
 
 def book(answer: Any) -> list[list[Any]]:
@@ -75,3 +80,33 @@ def records(hall: Hall) -> list[tuple[str, str, int, str]]:
     with hall.app.app_context():
         found = db.session.scalars(select(ExportRecord).order_by(ExportRecord.id))
         return [(row.kind, row.register, row.rows, row.actor_name) for row in found]
+
+
+def draw_exports(hall: Hall) -> None:
+    """The services by which a second person agrees."""
+    with hall.app.app_context():
+        found = {key: files for key, _, files in service_files(ROOT / "bpmn", "qiandongnan")}
+        for key in exporting.SERVICES.values():
+            engine.deploy(hall.runtime(), key, found[key], SYSTEM)
+
+
+def agree(hall: Hall, no: str, role: str = "归集复核岗") -> str:
+    """Somebody of this post says yes; who."""
+    with hall.app.app_context():
+        rt = hall.runtime()
+        people = map(hall.actor, ("second_reviewer", "reviewer", "other_reviewer", "admin"))
+        reviewer = next(one for one in people if one.holds(role, "branch:QDN01"))
+        task = engine.view(rt, reviewer, no).task
+        assert task is not None
+        engine.claim(rt, reviewer, task.id)
+        engine.approve(rt, reviewer, task.id)
+        return reviewer.name
+
+
+def run_jobs(hall: Hall) -> None:
+    settings = hall.app.extensions["hall"].settings
+    with hall.app.app_context():
+        shop = jobs.workshop(settings, db.engine, hall.clock)
+    shop = replace(shop, center=hall.app.extensions["hall"].center)
+    while jobs.drain_jobs(shop):
+        pass

@@ -8,7 +8,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from tests.builders.rosterservices import IDS, PAGE, person
-from tests.webapp.hall import post
+from tests.webapp.hall import csrf_of, post
 
 
 def enter(client: FlaskClient, **typed: str) -> Any:
@@ -44,3 +44,9 @@ def submit(client: FlaskClient, action: str = "submit:all", **fields: Any) -> An
 def with_a_fault(client: FlaskClient) -> None:
     lines = [f"龙德昌\t01\t{IDS[0]}\t\t5390", f"吴佳琪\t01\t{IDS[1]}\t\t1800"]
     press(client, "paste", cells="\n".join(lines))
+
+
+def look_up(client: FlaskClient, page: str, typed: object) -> Any:
+    """查找职工 of this roster page; the answer."""
+    headers = {"X-CSRFToken": csrf_of(client), "Accept": "application/json"}
+    return client.post(f"{page}/people", json={"q": typed}, headers=headers)

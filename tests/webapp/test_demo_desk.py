@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+import engine
 from engine.database import transaction
 from engine.models import Instance, Task
 from forms.rosters import editing, importing
 from handlers import demo
 from handlers.banking.models import AWAITING, Payment
 from handlers.ledger import verifying
+from handlers.registers import catalog, reading
+from handlers.registers.asking import ask, reader_of
 from handlers.rosters import store
 from handlers.rosters.models import FAULTY, OPEN, SOUND, Roster
 from webapp import cli, demodesk, demofiles, demomatters, jobs
@@ -62,6 +65,19 @@ def test_somebody_waits_in_every_box_and_one_request_came_back(shop: Workshop) -
     assert roles == WAITING[shop.center.code]
     assert states["returned"] == 1
     assert len(awaited) == (shop.center.code == "xizang")
+
+
+def test_the_export_that_waits_for_a_second_person_has_rows_to_export(shop: Workshop) -> None:
+    with shop.sessions() as session:
+        rt = shop.runtime(session)
+        filed = session.scalars(select(Instance).where(Instance.key == "large_export_staff")).one()
+        clerk = rt.directory.find(filed.starter_id)
+        assert clerk is not None
+        wanted = engine.view(rt, clerk, filed.no).data["export"]
+        reader = reader_of(clerk, demodesk.Desks(rt, shop.settings).today)
+        asked = ask(catalog.BY_KEY[wanted["register"]], reader, wanted["words"])
+        assert asked.ready
+        assert reading.sums(session, asked).rows > 0
 
 
 def test_the_second_unit_has_begun_a_roster_with_one_wrong_row(shop: Workshop) -> None:

@@ -27,6 +27,7 @@ def test_qdn_03_1_months_and_sums_are_shown_and_assessed(hall: Hall, operator: F
     members.in_hall(hall, 901)
     months = offered(operator, PAGE)
     assert len(months) > 1
+    assert "请确认本月是否有人员变动情况！" in operator.get(PAGE).text
     page = post(operator, PAGE, {"action": "save", "through": months[1]}).text
     assert "本月正常汇缴" in page
     assert "逐月金额" in page
@@ -45,6 +46,20 @@ def test_qdn_03_2_what_was_assessed_is_offered_for_deletion(
     assert offered(operator, CANCEL) == [first]
     submit(operator, CANCEL, "a2", which=first)
     assert offered(operator, PAGE)[0] == first
+
+
+def test_with_nothing_to_cancel_the_page_says_so_and_offers_no_button(
+    hall: Hall, operator: FlaskClient
+) -> None:
+    members.in_hall(hall, 901)
+    page = operator.get(CANCEL).text
+    assert "没有可以取消的核定" in page
+    assert re.search(r'value="submit"[^>]* disabled', page)
+    assert re.search(r'<li class="is-now" aria-current="step">填写', page)
+    submit(operator, PAGE, through=offered(operator, PAGE)[0])
+    page = operator.get(CANCEL).text
+    assert "没有可以取消的核定" not in page
+    assert not re.search(r'value="submit"[^>]* disabled', page)
 
 
 def test_a_month_somebody_else_has_assessed_meanwhile_is_refused_in_words(

@@ -8,7 +8,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import MetaData, create_engine, select
+from sqlalchemy import MetaData, create_engine, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,7 @@ from handlers.notices.models import SmsMessage
 from handlers.people.models import Staff
 from handlers.privacy.columns import is_value
 from tests.builders.stored import stored
+from tests.servers import Databases
 from webapp.migrations import tables
 
 
@@ -35,6 +36,29 @@ def test_upgrading_an_empty_database_yields_exactly_the_models(empty_database_ur
         engine.dispose()
 
 
+def test_an_upgraded_database_allows_what_the_models_allow(
+    databases: Databases, empty_database_url: str
+) -> None:
+    """Alembic compares no conditions, and an old one left behind refuses new values."""
+    tables.upgrade(empty_database_url)
+    kind = "sqlite" if empty_database_url.startswith("sqlite") else "postgresql"
+    made = databases.sqlite() if kind == "sqlite" else databases.postgres()
+    assert _conditions(empty_database_url) == _conditions(made)
+
+
+def _conditions(url: str) -> set[tuple[str, str, str]]:
+    """(table, name, condition)"""
+    engine = configure(create_engine(url))
+    found = inspect(engine)
+    kept = {
+        (table, str(one["name"]), "".join(one["sqltext"].split()))
+        for table in found.get_table_names()
+        for one in found.get_check_constraints(table)
+    }
+    engine.dispose()
+    return kept
+
+
 def test_upgrading_twice_changes_nothing(empty_database_url: str) -> None:
     tables.upgrade(empty_database_url)
     tables.upgrade(empty_database_url)
@@ -46,6 +70,7 @@ def test_upgrading_twice_changes_nothing(empty_database_url: str) -> None:
 
 
 FIRST_TABLES = "88ace24672c1"
+BEFORE_THE_COPY = "4c0e7d5ab912"
 MOBILE = "13985507788"
 MORNING = datetime(2026, 7, 15, 1, 30, tzinfo=UTC)
 
@@ -137,6 +162,28 @@ def test_requests_of_the_first_version_are_brought_over_and_sealed(
         waiting.status = "nonsense"
         with pytest.raises(IntegrityError):
             session.flush()
+    engine.dispose()
+
+
+def test_a_table_that_rows_point_to_is_copied_and_keeps_them(databases: Databases) -> None:
+    """SQLite drops the old table, and what points into it must not be in the way."""
+    url = databases.empty("sqlite")
+    command.upgrade(tables.config(url), FIRST_TABLES)
+    _filed_with_the_first_version(url)
+    command.upgrade(tables.config(url), BEFORE_THE_COPY)
+    engine = configure(create_engine(url))
+    with Session(engine) as session:
+        asked = session.get_one(Task, 2)
+        names = [column.name for column in Task.__table__.columns if column.name != "id"]
+        values = {name: getattr(asked, name) for name in names}
+        session.add(Task(**values | {"spiff_id": "c", "parent_id": asked.id, "part": "ask"}))
+        session.commit()
+    tables.upgrade(url)
+    with Session(engine) as session:
+        assert session.execute(text("PRAGMA foreign_key_check")).all() == []
+        assert session.scalars(select(Task.parent_id).where(Task.spiff_id == "c")).one() == 2
+        session.get_one(Task, 2).status = "held"  # it waits for the one that was asked
+        session.flush()
     engine.dispose()
 
 

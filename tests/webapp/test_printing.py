@@ -112,6 +112,15 @@ def test_a_table_too_wide_even_for_that_is_set_smaller(app: Flask) -> None:
     assert "is-tight" not in drawn(app, sheet(columns=COLUMNS * 3, rows=[ROW * 3]))
 
 
+def test_where_it_is_tight_sentences_are_broken_and_numbers_are_not(app: Flask) -> None:
+    columns = [ExportColumn("说明") for _ in range(6)] + [ExportColumn("凭证号") for _ in range(4)]
+    row = ["款项与核定金额不符，请与中心联系清理"] * 6 + ["CX01-20261122-000006"] * 4
+    shares = [float(share[:-1]) for share in sheet(columns=columns, rows=[row]).shares]
+    chars = [printing.TIGHT_CHARS_MAX * share / 100 for share in shares]
+    assert all(one > len("CX01-20261122-000006") for one in chars[6:])
+    assert all(one < 2 * len(row[0]) for one in chars[:6])
+
+
 def test_a_long_table_runs_over_pages(app: Flask) -> None:
     with pdf(drawn(app, sheet(rows=[ROW] * 120))) as made:
         assert len(made.pages) == 4

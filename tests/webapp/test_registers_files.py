@@ -54,6 +54,7 @@ def test_a_sheet_of_paper_says_what_was_asked_by_whom(
     sheet = operator.get(f"{LIST}/print?day_from=2026-07-01").text
     for words in ("2026-07-01 起", "杨秀兰", name_of(801), UNIT, "3 条"):
         assert words in sheet
+    assert sheet.count("单位账号") == 1
     paper = operator.get(f"{LIST}.pdf?day_from=2026-07-01")
     assert paper.data.startswith(b"%PDF-")
     assert paper.mimetype == "application/pdf"
@@ -101,6 +102,7 @@ def test_xz_3_a_slip_adds_up_and_becomes_a_voucher_once_posted(
     assert "住房公积金汇缴凭证" in voucher
     for words in ("本月正常汇缴", "贰仟伍佰陆拾元整", "2,560.00", "2026-07"):
         assert words in slip
+    assert f'href="/remittances/{ids[0]}/slip.pdf"' in slip
     assert operator.get(f"/remittances/{ids[0]}/slip.pdf").data.startswith(b"%PDF-")
     for id in (*ids, 99999999999):
         assert stranger.get(f"/remittances/{id}/slip").status_code == 404

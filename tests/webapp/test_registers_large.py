@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
 import engine
-from engine.diagrams.lint import service_files
 from engine.models import Job
-from engine.runtime import SYSTEM
 from handlers.centers import RegisterEntry
 from handlers.people.models import Operator
 from handlers.registers import exporting
@@ -22,10 +19,18 @@ from handlers.registers.models import ExportFile
 from tests.builders.members import name_of
 from tests.conftest import Clock
 from tests.webapp.hall import UNIT, Hall, post
-from tests.webapp.registering import LIST, alone, book, offering, records, sealed_people
-from webapp import jobs
+from tests.webapp.registering import (
+    LIST,
+    agree,
+    alone,
+    book,
+    draw_exports,
+    offering,
+    records,
+    run_jobs,
+    sealed_people,
+)
 from webapp.runtime import db
-from webapp.settings import ROOT
 
 LATER = {"day_from": "2026-07-01"}
 
@@ -44,10 +49,7 @@ def people(hall: Hall) -> list[str]:
 def large(hall: Hall, people: list[str]) -> Hall:
     """One person takes two rows alone; the services of large exports are drawn."""
     alone(hall, 2)
-    with hall.app.app_context():
-        found = {key: files for key, _, files in service_files(ROOT / "bpmn", "qiandongnan")}
-        for key in exporting.SERVICES.values():
-            engine.deploy(hall.runtime(), key, found[key], SYSTEM)
+    draw_exports(hall)
     return hall
 
 
@@ -55,32 +57,9 @@ def asked_for(client: FlaskClient, **typed: str) -> Any:
     return post(client, f"{LIST}/requests", {"reason": "年度对账", **LATER, **typed})
 
 
-def run_jobs(hall: Hall) -> None:
-    settings = hall.app.extensions["hall"].settings
-    with hall.app.app_context():
-        shop = jobs.workshop(settings, db.engine, hall.clock)
-    shop = replace(shop, center=hall.app.extensions["hall"].center)
-    while jobs.drain_jobs(shop):
-        pass
-
-
 def filed(hall: Hall, client: FlaskClient) -> str:
     """申请导出; the number of the request."""
     return str(asked_for(client).location.rpartition("/")[2])
-
-
-def agree(hall: Hall, no: str) -> None:
-    with hall.app.app_context():
-        rt = hall.runtime()
-        reviewer = next(
-            hall.actor(name)
-            for name in ("second_reviewer", "reviewer", "other_reviewer")
-            if ("归集复核岗", "branch:QDN01") in hall.actor(name).posts
-        )
-        task = engine.view(rt, reviewer, no).task
-        assert task is not None
-        engine.claim(rt, reviewer, task.id)
-        engine.approve(rt, reviewer, task.id)
 
 
 def test_more_rows_than_one_person_may_take_are_asked_for(

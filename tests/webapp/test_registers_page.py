@@ -158,6 +158,12 @@ def test_a_column_the_centre_hides_is_in_no_page_and_no_file(
     assert "522601" not in operator.get(f"{LIST}/print").text
 
 
+def test_every_register_has_a_picture_in_the_menu() -> None:
+    pictures = (ROOT / "webapp/static/vendor/icons.svg").read_text(encoding="utf-8")
+    for register in catalog.ALL:
+        assert f'id="i-{register.icon}"' in pictures, register.key
+
+
 def test_a_centres_file_is_told_what_it_misspells() -> None:
     center = centers.load(ROOT, "qiandongnan")
     wrong = (RegisterEntry(key="seals"), RegisterEntry(key="merges", hidden=("shoe",)))

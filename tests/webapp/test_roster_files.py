@@ -61,6 +61,15 @@ def test_the_sheet_for_the_printer_has_sums_and_masked_numbers(operator: FlaskCl
     assert "尚未提交" in page
 
 
+def test_rows_with_faults_are_not_printed_before_they_are_mended(operator: FlaskClient) -> None:
+    with_a_fault(operator)
+    page = operator.get(f"{PAGE}/roster").text
+    assert "龙德昌" in page
+    assert "吴佳琪" not in page
+    assert "合计　1 行" in page
+    assert "另有 1 行有误" in page
+
+
 def workbook(*rows: tuple[str, ...]) -> io.BytesIO:
     from openpyxl import Workbook
 

@@ -11,7 +11,16 @@ from flask.testing import FlaskClient
 from tests.builders import members, rosterservices
 from tests.builders.rosterservices import IDS, PAGE, Hired, person
 from tests.webapp.hall import Hall, post
-from tests.webapp.rostersteps import enter, fill, press, rows_of, submit, token_of, with_a_fault
+from tests.webapp.rostersteps import (
+    enter,
+    fill,
+    look_up,
+    press,
+    rows_of,
+    submit,
+    token_of,
+    with_a_fault,
+)
 from tests.webapp.steps import upload
 
 
@@ -294,10 +303,7 @@ def test_another_unit_has_its_own(operator: FlaskClient, stranger: FlaskClient) 
 def test_staff_do_not_file_for_units(reviewer: FlaskClient) -> None:
     assert reviewer.get(PAGE).status_code == 403
     assert reviewer.get(f"{PAGE}/roster.xlsx").status_code == 403
-    assert (
-        reviewer.get(f"{PAGE}/people?q=龙", headers={"Accept": "application/json"}).status_code
-        == 403
-    )
+    assert look_up(reviewer, PAGE, "龙").status_code == 403
 
 
 def test_html_in_a_name_stays_text(operator: FlaskClient) -> None:
@@ -314,7 +320,7 @@ def test_the_units_own_people_are_found_by_name_account_or_document(
     name, paper = members.name_of(901), members.resident_id(901)
 
     def found(client: FlaskClient, asked: str) -> list[dict[str, str]]:
-        answer = client.get("/services/seal_accounts/people", query_string={"q": asked})
+        answer = look_up(client, "/services/seal_accounts", asked)
         people: list[dict[str, str]] = answer.get_json()["people"]
         return people
 
@@ -323,6 +329,8 @@ def test_the_units_own_people_are_found_by_name_account_or_document(
         assert one["name"] == name
         assert paper not in str(one), "masked"
         assert one["status"] == "正常"
+    sealed = look_up(operator, "/services/unseal_accounts", number)
+    assert sealed.get_json() == {"people": []}, "nobody is offered who cannot be unsealed"
     assert found(operator, paper[:10]) == [], "part of a number finds nobody"
     assert found(operator, "%") == found(operator, "") == []
     assert found(stranger, name) == []

@@ -24,8 +24,10 @@ def run() -> None:
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             # Altering a table copies it, and the copy is dropped under the old name.
-            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-            connection.commit()
+            # SQLite listens to this outside a transaction only, and SQLAlchemy would begin one.
+            raw = connection.connection.dbapi_connection
+            assert raw is not None
+            raw.execute("PRAGMA foreign_keys=OFF")
         context.configure(
             connection=connection,
             target_metadata=metadata(),

@@ -33,7 +33,11 @@ AT_ONCE_MAX = 2  # children of one web process: a rush for PDFs leaves the machi
 WAIT_SECONDS_MAX = 10
 SECONDS_MAX = 45  # by the clock, on a machine that has other work; the child counts its own
 # What A4 takes in a line at the size of print.css: wider tables lie across, then become smaller.
-PORTRAIT_CHARS_MAX, LANDSCAPE_CHARS_MAX = 100, 150
+PORTRAIT_CHARS_MAX, LANDSCAPE_CHARS_MAX, TIGHT_CHARS_MAX = 100, 150, 190
+CELL_CHARS = 3  # margins of a cell
+SENTENCE_CHARS_MAX = 30  # more of a text goes into the next line
+HEADING_CHARS_MAX = 10  # a longer heading stands in two lines
+WORD_CHARS_MIN = 8  # four Chinese characters: a column of sentences is no narrower
 
 NO_PANGO = Problem("print.no_pango", "本机没有安装 PDF 组件（pango），请改用打印。")
 TOO_LONG = Problem(
@@ -56,7 +60,7 @@ class PrintSheet:
 
     title: str
     columns: Sequence[ExportColumn]
-    rows: Iterable[Sequence[Any]]
+    rows: Sequence[Sequence[Any]]
     at: datetime
     by: str
     filters: Sequence[tuple[str, str]] = ()
@@ -69,16 +73,31 @@ class PrintSheet:
     @property
     def shape(self) -> str:
         """Classes of the page: is-wide lies across, is-tight is set smaller as well."""
-        chars = sum(map(_chars, self.columns))
+        chars = sum(width.whole for width in self._widths)
         if chars <= PORTRAIT_CHARS_MAX:
             return ""
         return "is-wide" if chars <= LANDSCAPE_CHARS_MAX else "is-wide is-tight"
 
     @property
     def shares(self) -> list[str]:
-        """Of the table's width, a column: fixed widths are drawn in half the time."""
-        chars = [_chars(column) for column in self.columns]
+        """Of the table's width, a column: fixed widths are drawn in half the time.
+
+        Where the page is too narrow for all, texts are broken and numbers are not.
+        """
+        found = self._widths
+        least, whole = sum(each.least for each in found), sum(each.whole for each in found)
+        part = 1.0
+        if whole > TIGHT_CHARS_MAX:
+            part = max(0.0, (TIGHT_CHARS_MAX - least) / max(1, whole - least))
+        chars = [each.least + part * (each.whole - each.least) for each in found]
         return [f"{100 * one / sum(chars):.2f}%" for one in chars]
+
+    @property
+    def _widths(self) -> list[_Width]:
+        lines = [*self.lines(), *([self.total()] if self.totals is not None else [])]
+        cells = zip(*([text for text, _ in line] for line in lines), strict=True)
+        texts = list(cells) or [() for _ in self.columns]
+        return [_width(*each) for each in zip(self.columns, texts, strict=True)]
 
     @property
     def capitals(self) -> str:
@@ -101,9 +120,10 @@ class PrintSheet:
         return [(reading(column.kind, value), column.kind in RIGHT) for column, value in pairs]
 
 
-def sheet_html(sheet: PrintSheet, *, browser: bool = False) -> str:
-    """The page; with `browser` it has a button that opens the browser's print dialog."""
-    return render_template("print/table.html", sheet=sheet, browser=browser)
+def sheet_html(sheet: PrintSheet, *, browser: bool = False, pdf: str = "") -> str:
+    """The page; with `browser` it has a button that opens the browser's print dialog, and leads to
+    the address `pdf` where the same is a PDF."""
+    return render_template("print/table.html", sheet=sheet, browser=browser, pdf=pdf)
 
 
 def pdf_of(html: str) -> bytes:
@@ -140,6 +160,21 @@ def _made(content: bytes) -> bytes:
     raise Refused(TOO_LONG if stopped else BROKEN)
 
 
-def _chars(column: ExportColumn) -> int:
-    usual = {"money": 15, "date": 11, "moment": 19, "month": 8, "int": 6, "percent": 7}
-    return max(column.width, usual.get(column.kind, 12), span(column.label) + 2)
+@dataclass(frozen=True, slots=True)
+class _Width:
+    """Of a column, in half-width characters: what it cannot do without, and what it would like."""
+
+    least: int
+    whole: int
+
+
+def _width(column: ExportColumn, texts: Iterable[str]) -> _Width:
+    """A heading may stand in two lines; numbers, days and whatever has no gap may not."""
+    label = span(column.label)
+    least = (label + 1) // 2
+    whole = max(least, min(label, HEADING_CHARS_MAX), column.width)
+    for text in set(texts):
+        chars = span(text)
+        whole = max(whole, min(chars, SENTENCE_CHARS_MAX))
+        least = max(least, chars if text.isascii() else min(chars, WORD_CHARS_MIN))
+    return _Width(least + CELL_CHARS, max(least, whole) + CELL_CHARS)

@@ -48,12 +48,16 @@
 
   // ── where to look ─────────────────────────────────────────────────────────────────────────
   const NARROW_ZOOM = 0.72;
+  const LEGIBLE_ZOOM = 0.6;
+  const LANE_PX = 88;                                   // names of the pool and of a lane, beside their first step
   const MARK_PX = 44;                                   // room for the bpmn.io mark below the pool
   const shapes = registry.filter((item) => item.width && item.parent);
-  const edge = (side, pick) => Math[side](...shapes.map(pick));
-  const all = { x: edge('min', (s) => s.x), y: edge('min', (s) => s.y) };
-  all.width = edge('max', (s) => s.x + s.width) - all.x;
-  all.height = edge('max', (s) => s.y + s.height) - all.y;
+  const span = (some) => {
+    const edge = (side, pick) => Math[side](...some.map(pick));
+    const [x, y] = [edge('min', (s) => s.x), edge('min', (s) => s.y)];
+    return { x, y, width: edge('max', (s) => s.x + s.width) - x, height: edge('max', (s) => s.y + s.height) - y };
+  };
+  const all = span(shapes);
   const current = () => Object.entries(facts.marks).filter(([id, kind]) => kind === 'current' && known(id)?.width);
   const look = (zoom, x, y) => canvas.viewbox({
     x: x - box.clientWidth / zoom / 2, y, width: box.clientWidth / zoom, height: box.clientHeight / zoom,
@@ -62,8 +66,15 @@
     const [w, h] = [box.clientWidth, box.clientHeight];
     if (!w || !h) return;
     const zoom = Math.min(1, (w - 32) / all.width, (h - 16 - MARK_PX) / all.height);
-    const here = current()[0] || Object.entries(facts.marks).filter(([id]) => known(id)?.width).slice(-1)[0];
-    if (zoom < 0.6 && here) {
+    const here = current()[0];
+    const gone = shapes.filter((shape) => facts.marks[shape.id] === 'done');
+    if (zoom < LEGIBLE_ZOOM && !here && gone.length) {
+      // Over: the way it went, from its beginning, as large as fits and can still be read.
+      const way = span(gone);
+      const near = Math.min(NARROW_ZOOM, Math.max(LEGIBLE_ZOOM, (w - LANE_PX) / way.width));
+      const left = Math.max(all.x - 12, way.x - LANE_PX);
+      canvas.viewbox({ x: left, y: Math.max(all.y - 12, way.y - 32), width: w / near, height: h / near });
+    } else if (zoom < LEGIBLE_ZOOM && here) {
       const shape = known(here[0]);
       const tall = h / NARROW_ZOOM;
       const top = all.height + 60 > tall ? Math.max(shape.y + shape.height / 2 - tall / 2, all.y - 12) : all.y - 12;

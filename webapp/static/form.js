@@ -121,7 +121,8 @@
     $('[data-bad]').textContent = bad ? `${plain ? '' : '，'}${bad} 处需修改` : '';
     $('[data-missing]').textContent = !bad && (plain || changes) && missing ? `${plain ? '' : '，'}还缺 ${missing} 项材料` : '';
     settle();
-    const stuck = bad || (plain ? !$('[data-objections]').hidden : !changes);
+    const blank = controls.some((control) => control.required && !control.value.trim());
+    const stuck = bad || (plain ? blank || !$('[data-objections]').hidden : !changes);
     const here = stuck ? 0 : (missing ? 1 : 2);
     $$('.h-steps li', document).forEach((step, index) => {
       step.classList.toggle('is-done', index < here);

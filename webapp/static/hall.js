@@ -12,11 +12,20 @@ const csrf = () => $('meta[name=csrf-token]')?.content || '';
 // fetch() with our token; answers {ok, status, body}.  An expired session goes to the sign-in page.
 export async function send(url, { method = 'POST', data, body } = {}) {
   const headers = { Accept: 'application/json', 'X-CSRFToken': csrf() };
+  const place = $('meta[name=place]')?.content;            // the branch this page works for
+  if (place) headers['X-Place'] = place;
   if (data !== undefined) headers['Content-Type'] = 'application/json';
   const answer = await fetch(url, { method, headers, body: data === undefined ? body : JSON.stringify(data), credentials: 'same-origin' });
   const json = answer.headers.get('Content-Type')?.includes('json') ? await answer.json() : {};
   if (answer.status === 401 && json.signin) location.assign(json.signin);
   return { ok: answer.ok, status: answer.status, body: json };
+}
+
+// ── the rail: a long menu opens where this page is in it ───────────────────────────────────────
+const railed = $('.h-rail [aria-current]');
+if (railed) {
+  const box = railed.closest('.h-rail');
+  if (railed.offsetTop + railed.offsetHeight > box.clientHeight) box.scrollTop = railed.offsetTop - box.clientHeight / 2;
 }
 
 // ── toasts ─────────────────────────────────────────────────────────────────────────────────────

@@ -289,8 +289,8 @@ if (entry) {
     find.value = name;
     shut();
     check();
-    const empty = controls.find((control) => !control.value);
-    (empty || find).focus();
+    const empty = controls.find((control) => control.required && !control.value);
+    (empty || $('button[type=submit]', entry)).focus();
   };
   const draw = (people) => {
     list.replaceChildren(...people.map((one, index) => {
@@ -309,7 +309,7 @@ if (entry) {
     }));
     if (!people.length) {
       const nobody = document.createElement('li');
-      nobody.textContent = '本单位没有找到，请核对姓名或账号。';
+      nobody.textContent = '没有找到可以办理的职工，请核对姓名、账号和账户状态。';
       list.append(nobody);
     }
     list.hidden = false;
@@ -319,7 +319,7 @@ if (entry) {
   const look = async () => {
     const words = find.value.trim();
     if (!words) { shut(); return; }
-    const { ok, body } = await asked(`${entry.dataset.people}?q=${encodeURIComponent(words)}`, { method: 'GET' });
+    const { ok, body } = await asked(entry.dataset.people, { data: { q: words } });
     if (ok && find.value.trim() === words) draw(body.people);
   };
   find?.addEventListener('input', () => { clearTimeout(wait); wait = setTimeout(look, FIND_MS); });
