@@ -258,7 +258,7 @@ def _words(one: BankReceipt) -> str:
 def _unit_problems(desk: Desk, number: str) -> list[Problem]:
     unit = units.unit(desk.session, number) if number else None
     if unit is None or unit.branch_code != desk.branch:
-        text = "请填写本管理部的单位账号，可在“单位信息查询”中查找。"
+        text = "请填写本管理部的单位账号，可在“单位查询”中查找。"
         return [Problem("banking.unit", text, "unit_account_no")]
     return []
 

@@ -120,7 +120,7 @@ def members_title() -> str:
 def _queries(*, operator: bool) -> list[dict[str, Any]]:
     """What the books say, read from pages that are no services: two fixed ones and the registers
     this centre lists."""
-    name, endpoint = ("单位基本情况", "units.own") if operator else ("单位信息查询", "units.index")
+    name, endpoint = ("单位基本情况", "units.own") if operator else ("单位查询", "units.index")
     unit = _item(name, "building-community", url_for(endpoint), "/unit")
     found = [{"name": center().query_group, "items": [unit]}]
     listed = _listed()

@@ -21,12 +21,12 @@ from tests.servers import Databases
 
 UNITS, SHARED_UNITS = 200, 20
 Run = tuple[str, str, int, int, bool]
-RUNS: tuple[Run, ...] = (
-    # database, way, units, processes, killed
-    ("sqlite", "amount", UNITS, 1, False),
-    ("postgresql", "base", UNITS, 1, False),
-    ("postgresql", "amount", SHARED_UNITS, 2, True),
-    ("sqlite", "base", SHARED_UNITS, 2, True),
+RUNS: tuple[tuple[str, str, int, bool], ...] = (
+    # database, way, processes, killed
+    ("sqlite", "amount", 1, False),
+    ("postgresql", "base", 1, False),
+    ("postgresql", "amount", 2, True),
+    ("sqlite", "base", 2, True),
 )
 SHOWN_MAX = 20
 
@@ -84,6 +84,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=date.today().toordinal())
     parser.add_argument("--units", type=int, default=UNITS)
+    parser.add_argument("--shared", type=int, default=SHARED_UNITS, help="of two processes")
     parser.add_argument("--months", type=int, default=plan.MONTHS)
     parser.add_argument("--run", type=int, choices=range(len(RUNS)), help="only this one")
     asked = parser.parse_args()
@@ -91,9 +92,10 @@ def main() -> int:
     databases = Databases()
     found = []
     try:
-        for number, (kind, entry, units, processes, killed) in enumerate(RUNS):
+        for number, (kind, entry, processes, killed) in enumerate(RUNS):
             if asked.run in (None, number):
-                run = (kind, entry, min(units, asked.units), processes, killed)
+                wanted = asked.units if processes == 1 else asked.shared
+                run = (kind, entry, wanted, processes, killed)
                 found.append(prove(databases, run, seed=asked.seed, months=asked.months))
                 say(json.dumps(found[-1]))
     finally:
