@@ -82,6 +82,7 @@ class Work:
     total: int
     clock: Callable[[], datetime]
     stopped: Callable[[], bool]
+    died: bool = False  # so the run before this one: that this one gets further is told at once
     _from: str = ""  # the cursor this run has started behind
     _behind: str = ""  # everything before it is committed
     _message: str | None = None
@@ -115,8 +116,8 @@ class Work:
             self._message = incidents.plain(message)[:MESSAGE_CHARS_MAX]
         now = time.monotonic()
         over = self.stopped() or (self.moved and now - self._started >= SLICE_SECONDS)
-        if now - self._told >= REPORT_SECONDS or over:
-            self._told = now
+        if now - self._told >= REPORT_SECONDS or over or (self.died and self.moved):
+            self._told, self.died = now, False
             self._write()
         if over:
             self._stop(_Pause)
@@ -315,8 +316,9 @@ def _lease(
     if row is None:
         return None
     payload, cursor, attempt, done, total, *order = row
-    work = Work(shop, job_id, payload, cursor, attempt, done, total, *hands)
-    return work, _Order(*order)
+    said = _Order(*order)
+    work = Work(shop, job_id, payload, cursor, attempt, done, total, *hands, died=said.failures > 1)
+    return work, said
 
 
 def _update(work: Work, values: dict[str, Any]) -> bool:

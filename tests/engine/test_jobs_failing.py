@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -177,6 +178,28 @@ def test_a_job_that_kills_every_runner_is_given_up(hall: Hall, counting: Countin
     assert row(hall, job_id).status == "failed"
     (incident,) = incidents_open(hall)
     assert "every runner died" in incident.error
+
+
+def test_a_job_that_gets_further_between_two_deaths_is_not_given_up(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However soon behind a piece its runner dies: nobody has read of that piece yet."""
+
+    def two_pieces_and_dead(work: Work) -> None:
+        while work.done < 12:
+            after = work.cursor.get("after", 0) + 1
+            work.cursor["after"] = after
+            work.report(after, total=12, cursor=work.cursor)
+            if after % 2 == 0 and after < 12:
+                raise Killed
+
+    monkeypatch.setitem(jobs._handlers, KIND, two_pieces_and_dead)
+    job_id = order(hall)
+    for _ in range(30):
+        with suppress(Killed):
+            run(hall, job_id)
+        hall.clock.advance(seconds=LEASE_SECONDS)
+    assert (row(hall, job_id).status, row(hall, job_id).done) == ("done", 12)
 
 
 # ── two runners ────────────────────────────────────────────────────────────────────────────────

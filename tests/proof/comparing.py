@@ -62,6 +62,8 @@ def faults(one: Proof, session: Session, last: date) -> list[str]:
     for name, still in left.items():
         count = session.scalar(select(func.count()).where(still))
         found += [f"{count} {name} left"] if count else []
+    for each in session.scalars(select(Incident)):
+        found.append(f"incident {each.kind} {each.cause}: {each.error} {each.trace[-600:]}")
     return found
 
 
