@@ -23,10 +23,12 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import sessionmaker
 
 from engine import Actor
+from engine.boxes import incident_desk
 from engine.calendar import ZONE
 from engine.database import configure
 from engine.errors import HallError
 from engine.owed import jobs, outbox
+from engine.verbs import repairing
 from handlers.contributions import allocating
 from handlers.ledger import closing, settling
 from handlers.rosters import applying
@@ -42,6 +44,8 @@ from tests.servers import compiled_once
 from webapp.rooms import register_handlers
 
 CLERK = Actor("staff:1", "会计")
+KEEPER = Actor("staff:99", "流程管理员", frozenset({("流程管理员", "*")}))
+KILLED = "every runner died"  # of an incident: who is killed here is killed more often than tried
 MORNING, AFTERNOON, EVENING = time(9), time(15), time(20)
 LEASE = timedelta(seconds=max(jobs.LEASE_SECONDS, outbox.LEASE_SECONDS) + 1)
 PATIENCE_SECONDS = 900  # of a day's work of one process
@@ -175,7 +179,16 @@ def finish(one: Proof, desk: Clerks, day: date, *, of: int = 1, later: int = 0) 
         if deed.rival and of > 1:
             desk.do(deed, part="late")
     desk.pump()
+    retry_killed(desk)
     assert not desk.missing(arriving), "money on the statement that the hall does not know"
+
+
+def retry_killed(desk: Clerks) -> None:
+    """重试 of what was given up because its runners were killed; nothing else is mended here."""
+    for each in incident_desk.page(desk.rt, KEEPER).rows:
+        if KILLED in each.error:
+            repairing.retry(desk.rt, KEEPER, each.id)
+    desk.pump()
 
 
 # ── one process ────────────────────────────────────────────────────────────────────────────────
