@@ -21,8 +21,8 @@ _FORMS: dict[str, Form] = {
 # What the pages post of their own, buttons included.
 _OF_THE_PAGE = frozenset(
     {
-        *("csrf_token", "token", "action", "base", "consequences"),
-        *("seq", "cells", "file", "mode", "stated"),
+        *("csrf_token", "place", "token", "action", "base", "consequences"),
+        *("seq", "pick", "cells", "file", "mode", "stated"),
     }
 )
 for _form in _FORMS.values():
